@@ -20,7 +20,7 @@ RUN  := $(LAB)/bin/python
 help: ## list the commands
 	@echo "Usage: make COMMAND"
 	@echo
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 book: html ## build the site and serve it on http://localhost:8000 (PORT=8001 for another port)
 	@$(SITE)/bin/python tools/serve.py _build/html --port $(PORT)
@@ -28,7 +28,7 @@ book: html ## build the site and serve it on http://localhost:8000 (PORT=8001 fo
 html: $(SITE)/.ready ## build the site into _build/html
 	$(SITE)/bin/jupyter-book build . --toc book/_toc.yml -W -n --keep-going
 
-test: $(LAB)/.ready $(SITE)/.ready ## run every check (STEP= for one of them: lint, types, code, notebooks, ...)
+test: $(LAB)/.ready $(SITE)/.ready ## run every check (STEP="style types ..." for some of them)
 	$(RUN) tools/check.py $(STEP)
 
 lint: $(LAB)/.ready ## check code and notebooks: style, format, types

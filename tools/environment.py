@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def requirements(extra: str) -> list[str]:
     """The requirement strings of an extra; the package's own extras are replaced by what they name."""
+    import tomllib  # here, so that an older Python reaches the message at the end of this file
+
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     found: list[str] = []
     for requirement in project["optional-dependencies"][extra]:
