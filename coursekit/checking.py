@@ -1,0 +1,71 @@
+"""Feedback for students: an answer is right, or the mistake has a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Value = Tensor | float | Callable[[], Any]
+
+
+def check(
+    question: str,
+    answer: Value,
+    right: Value,
+    mistakes: Mapping[str, Value] | None = None,
+    *,
+    rtol: float = 1e-4,
+    atol: float = 1e-6,
+) -> None:
+    """Print whether ``answer`` is right and, where it is not, which known mistake explains it.
+
+    ``answer``, ``right`` and the values of ``mistakes`` are numbers, tensors or functions of no arguments that return
+    one. ``mistakes`` maps a message to the value that the mistake leads to. Nothing is raised: an unfinished question
+    must not stop a notebook that is run from top to bottom. This is feedback, not a mark.
+    """
+    try:
+        given = _evaluate(answer)
+    except NotImplementedError:
+        print(f"{question}: not yet: there is no answer here so far")
+        return
+    except Exception as error:  # whatever the student's code raises is told to the student
+        print(f"{question}: not yet: your code raised {type(error).__name__}: {error}")
+        return
+    wanted = _evaluate(right)
+    print(f"{question}: {_verdict(given, wanted, mistakes or {}, rtol, atol)}")
+
+
+def _verdict(given: Any, wanted: Tensor, mistakes: Mapping[str, Value], rtol: float, atol: float) -> str:
+    if not isinstance(given, Tensor):
+        return f"not yet: your answer is a {type(given).__name__}; it must be a tensor or a number"
+    for message, value in mistakes.items():
+        # A mistake that happens to give the right value at this input cannot be told from a right answer.
+        mistaken = _evaluate(value)
+        if _close(given, mistaken, rtol, atol) and not _close(mistaken, wanted, rtol, atol):
+            return f"not yet: {message}"
+    if given.shape != wanted.shape:
+        return f"not yet: your answer has shape {tuple(given.shape)}; it must be {tuple(wanted.shape)}"
+    if given.isnan().any():
+        return "not yet: your answer contains nan"
+    if given.isinf().any() and not wanted.isinf().any():
+        return "not yet: your answer overflows to infinity"
+    if _close(given, wanted, rtol, atol):
+        return "right"
+    if _close(given, -wanted, rtol, atol):
+        return "not yet: the sign is turned round"
+    difference = (given - wanted).abs().max().item()
+    return f"not yet: it differs from the right answer by up to {difference:.3g}"
+
+
+def _evaluate(value: Value) -> Any:
+    result = value() if callable(value) else value
+    if isinstance(result, bool | int | float | Tensor):
+        return torch.as_tensor(result).detach().to(torch.float64)
+    return result
+
+
+def _close(a: Any, b: Any, rtol: float, atol: float) -> bool:
+    return a.shape == b.shape and bool(torch.isclose(a, b, rtol=rtol, atol=atol).all())
