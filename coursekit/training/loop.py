@@ -97,8 +97,9 @@ def fit(
         if path is not None and path.exists():
             run.load_state_dict(checkpoints.load(path, settings), place.device)
 
-        bar = tqdm(range(run.epoch, epochs), initial=run.epoch, total=epochs, unit="epoch",
-                   disable=None if progress and place.rank == 0 else True, leave=False)  # fmt: skip
+        # Left unset, `disable` follows the environment variable TQDM_DISABLE: executed notebooks show no bars.
+        hidden = {} if progress and place.rank == 0 else {"disable": True}
+        bar = tqdm(range(run.epoch, epochs), initial=run.epoch, total=epochs, unit="epoch", leave=False, **hidden)
         for _ in bar:
             if patience is not None and run.epochs_since_best >= patience:
                 break
