@@ -1,0 +1,129 @@
+"""Small things of ours on the pages: the map of the course, measured times, claims, and what API pages need."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+from docutils import nodes
+from site_notebooks import Chapter, chapters
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.nodes import make_refnode
+
+
+class CourseMap(SphinxDirective):
+    """The families in order, each with its chapters from the table of contents.
+
+    The content is a YAML mapping from a family's folder to ``{title, text}``. A chapter appears by itself when it
+    stands in book/_toc.yml; a family without chapters is shown as planned.
+    """
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """One card for each family."""
+        families = yaml.safe_load("\n".join(self.content))
+        book = chapters(self.env)
+        course = nodes.container(classes=["course-map"])
+        for number, (family, words) in enumerate(families.items(), start=1):
+            own = [chapter for chapter in book if chapter.family == family]
+            card = nodes.container(classes=["course-family", *([] if own else ["course-planned"])])
+            card += nodes.paragraph("", "", nodes.strong("", f"{number} · {words['title']}"), classes=["course-title"])
+            card += nodes.paragraph("", words["text"])
+            if own:
+                links = nodes.bullet_list()
+                links += [nodes.list_item("", self.entry(chapter)) for chapter in own]
+                card += links
+            else:
+                card += nodes.paragraph("", "", nodes.emphasis("", "planned"))
+            course += card
+        return [course]
+
+    def entry(self, chapter: Chapter) -> nodes.paragraph:
+        """A chapter's title as a link, and how long it takes."""
+        link = addnodes.pending_xref(
+            "",
+            nodes.inline("", ""),
+            refdomain="std",
+            reftype="doc",
+            reftarget=f"/{chapter.docname}",
+            refdoc=self.env.docname,
+            refexplicit=False,
+            refwarn=True,
+        )
+        paragraph = nodes.paragraph("", "", link)
+        if chapter.minutes:
+            paragraph += nodes.inline("", f" {chapter.minutes} min", classes=["course-minutes"])
+        return paragraph
+
+
+def mark_measured(app: Sphinx, doctree: nodes.document) -> None:
+    """Give the line that `make execute` writes its own class, so that the style sheet can make a badge of it."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        text = paragraph.astext()
+        if text.startswith(("Measured on ", "Not measured yet")) and isinstance(paragraph[0], nodes.emphasis):
+            paragraph["classes"].append("measured")
+
+
+CLAIM = re.compile(
+    r"(?P<id>[A-Z]\d+\w?) (?P<verdict>holds|qualified|refuted): (?P<statement>.*) - measured: (?P<evidence>.*)"
+)
+
+
+def mark_claims(app: Sphinx, doctree: nodes.document) -> None:
+    """Show the line that `ck.claim` prints as a claim, with its verdict, and link it to the claims page."""
+    for block in list(doctree.findall(nodes.literal_block)):
+        match = CLAIM.fullmatch(" ".join(block.astext().split()))
+        if match is None or "output" not in block["classes"]:
+            continue
+        link = addnodes.pending_xref(
+            "",
+            nodes.inline("", match["id"]),
+            refdomain="std",
+            reftype="doc",
+            reftarget="/book/claims",
+            refdoc=app.env.docname,
+            refexplicit=True,
+            refwarn=True,
+        )
+        line = nodes.paragraph("", "", link, classes=["claim-line"])
+        line += nodes.inline("", match["verdict"], classes=["claim-badge", f"claim-{match['verdict']}"])
+        line += [nodes.Text(f" {match['statement']}"), nodes.Text(": ")]
+        line += nodes.inline("", match["evidence"], classes=["claim-evidence"])
+        block.replace_self(line)
+
+
+def escape_stars(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Let a docstring write a shape as (n, *event_shape), where reStructuredText would see emphasis begin."""
+    for number, line in enumerate(lines):
+        lines[number] = STAR.sub(r"\\*", line)
+
+
+STAR = re.compile(r"(?<![\w*`\\])\*(?=\w)(?![^*\n]*\w\*)")
+
+
+def resolve_reexport(app: Sphinx, env: Any, node: addnodes.pending_xref, contnode: nodes.Element) -> Any:
+    """Find coursekit.family.Name where Name is defined in a module below and re-exported by the package."""
+    target = node.get("reftarget", "")
+    if node.get("refdomain") != "py" or not target.startswith("coursekit."):
+        return None
+    package, _, name = target.rpartition(".")
+    known = env.get_domain("py").objects
+    found = [key for key in known if key.startswith(f"{package}.") and key.endswith(f".{name}")]
+    if len(found) != 1:
+        return None
+    entry = known[found[0]]
+    return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, found[0])
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directive and the transforms."""
+    app.add_directive("course-map", CourseMap)
+    app.connect("doctree-read", mark_measured)
+    app.connect("doctree-read", mark_claims)
+    app.connect("autodoc-process-docstring", escape_stars)
+    app.connect("missing-reference", resolve_reexport)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
