@@ -17,7 +17,7 @@ from torch import Tensor
 STYLE = Path(__file__).with_name("course.mplstyle")
 plt.style.use(STYLE)  # importing `coursekit.plot` is asking for the course's style
 
-COLORS: list[str] = ["#" + color for color in mpl.rcParams["axes.prop_cycle"].by_key()["color"]]
+COLORS: list[str] = list(mpl.rcParams["axes.prop_cycle"].by_key()["color"])
 """Okabe and Ito's colours, in the order in which lines take them."""
 _MARKERS = "o^sDvP*X<>"
 
@@ -50,7 +50,7 @@ def images(
         grid[:, top : top + height, left : left + width] = x[i]
     inches = 6.4 / grid.shape[2]
     figure, axes = plt.subplots(figsize=(6.4, max(0.5, inches * grid.shape[1]) + (0.3 if title else 0.0)))
-    axes.imshow(grid.permute(1, 2, 0).squeeze(-1).clamp(0, 1), vmin=0, vmax=1)
+    axes.imshow(grid.permute(1, 2, 0).squeeze(-1).clamp(0, 1).numpy(), vmin=0, vmax=1)
     axes.set_xticks([])
     axes.spines[:].set_visible(False)
     if labels is None:

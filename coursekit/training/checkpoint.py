@@ -25,11 +25,15 @@ def save(path: Path, state: dict[str, Any]) -> None:
     for stray in path.parent.glob(f".{path.name}.*.partial"):
         stray.unlink(missing_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-    with os.fdopen(descriptor, "wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(name, path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def load(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
@@ -44,8 +48,10 @@ def load(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         saved = state["settings"]
     except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError) as error:
+        # torch's own message is long and advises to load without checks, which is the last thing to do here.
+        reason = type(error).__name__
         raise CheckpointError(
-            f"checkpoint {path} is not one that fit wrote: {error}; remove it to start afresh"
+            f"checkpoint {path} is not one that fit wrote ({reason}); remove it to start afresh"
         ) from error
     for name, value in settings.items():
         if saved.get(name) != value:

@@ -45,7 +45,7 @@ class ExplicitDensity(Model):
     """A model whose density can be evaluated."""
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Log p(x) in nats, summed over dimensions, shape (B,)."""
+        """log p(x) in nats, summed over dimensions, shape (B,)."""
         raise NotImplementedError(f"{type(self).__name__} must define log_prob(x)")
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:

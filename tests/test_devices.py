@@ -1,0 +1,68 @@
+"""Every model trains and samples where its parameters are.
+
+On torch's ``meta`` device tensors have shapes and no numbers: a tensor made on the wrong device fails there, with no
+GPU at hand. The same runs on CUDA where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from coursekit import autoencoders as ae
+from coursekit.training import Model
+from coursekit.training.single import SingleDevice
+
+BINARY, GREY, COLOUR = (1, 28, 28), (1, 28, 28), (3, 32, 32)
+
+MODELS: dict[str, tuple[Callable[[], Model], tuple[int, ...]]] = {
+    "Autoencoder": (lambda: ae.Autoencoder(4), GREY),
+    "ConvAutoencoder": (lambda: ae.ConvAutoencoder(4, image_shape=COLOUR), COLOUR),
+    "DenoisingAutoencoder": (lambda: ae.DenoisingAutoencoder(900), GREY),
+    "VAE dense, Bernoulli": (lambda: ae.VAE(4), BINARY),
+    "VAE dense, Gaussian": (lambda: ae.VAE(4, likelihood=ae.GaussianLikelihood(0.1)), GREY),
+    "VAE convolutional, learnt variance": (
+        lambda: ae.VAE(
+            4,
+            ae.ConvEncoder(8, image_shape=COLOUR),
+            ae.ConvDecoder(4, image_shape=COLOUR),
+            ae.GaussianLikelihood(),
+        ),
+        COLOUR,
+    ),
+}
+
+
+def test_every_public_model_is_listed():
+    public = {
+        name for name in ae.__all__ if isinstance(getattr(ae, name), type) and issubclass(getattr(ae, name), Model)
+    }
+    assert public == {name.split()[0] for name in MODELS}
+
+
+def step_and_sample(name: str, device: str) -> None:
+    make, image_shape = MODELS[name]
+    model, optimizers = SingleDevice(torch.device(device), "32", clip=None).set_up(make())
+    batch = torch.zeros(3, *image_shape, device=device)
+    scalars = model.training_step(batch, optimizers)
+    assert {value.device.type for value in scalars.values()} == {torch.device(device).type}
+    assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
+    if hasattr(model, "sample"):
+        generator = torch.Generator(device) if device != "meta" else None
+        assert model.sample(5, generator=generator).shape == (5, *image_shape)
+        assert model.importance_log_prob(batch, 60).shape == (3,)
+    else:
+        assert model.reconstruct(batch).shape == batch.shape
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_step_and_sample_on_the_meta_device(name):
+    step_and_sample(name, "meta")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="NO CUDA DEVICE: the models were not run on a GPU")
+@pytest.mark.parametrize("name", MODELS)
+def test_step_and_sample_on_cuda(name):
+    step_and_sample(name, "cuda")
