@@ -1,7 +1,7 @@
 """Live figures: widgets that compute in the reader's browser, with or without a kernel.
 
-``ck.figures.GaussianDivergences`` lives in ``gaussian_divergences.py``, with its drawing in ``gaussian_divergences.js``:
-a class is found by its name, so a new figure needs no entry anywhere. ``base.py`` says how to write one.
+``ck.figures.GaussianDivergences`` lives in ``gaussian_divergences.py`` and is drawn by ``gaussian_divergences.js``. A
+class is found by its name, so a new figure needs no entry anywhere. ``base.py`` says how to write one.
 """
 
 from __future__ import annotations

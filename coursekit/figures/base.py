@@ -37,7 +37,7 @@ and ``coursekit/figures/tangent_line.js`` (no imports and no exports: the librar
 
 Then ``ck.figures.TangentLine()`` shows it; a class is found by its file's name. Rules:
 
-- State that a reader can change is a trait; JavaScript writes it with ``lib.save`` and draws from it after ``lib.watch``.
+- State that a reader can change is a trait; JavaScript writes it with ``lib.save`` and draws when ``lib.watch`` calls.
 - Colours are the palette's names (``library.css``), never values; no curve differs from another by its colour alone.
 - Everything that can be dragged is a ``chart.handle``, everything else a native control: both work from the keyboard.
 - Nothing moves by itself; ``lib.player`` has a button. Numbers are shown with ``lib.readout``, which also speaks them.
@@ -134,7 +134,7 @@ class NetworkFigure(LiveFigure):
     """
 
     weights = traitlets.Bytes(b"").tag(sync=True)
-    layout_of_weights = traitlets.List([]).tag(sync=True)
+    layout_of_weights: traitlets.List = traitlets.List([]).tag(sync=True)
 
     def __init__(self, tensors: Mapping[str, Any] | None = None, **traits: Any) -> None:
         weights, layout = pack(tensors or {})

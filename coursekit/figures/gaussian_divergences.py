@@ -21,8 +21,8 @@ class GaussianDivergences(LiveFigure):
 
     script = "gaussian_divergences.js"
     description = (
-        "Density curves of two distributions P and Q that can be moved and widened. Below them, the contribution of each "
-        "point to both Kullback-Leibler divergences, and the values of forward KL, reverse KL and Jensen-Shannon."
+        "Density curves of two distributions P and Q that can be moved and widened. Below them, what each point adds "
+        "to both Kullback-Leibler divergences, and the values of forward KL, reverse KL and Jensen-Shannon."
     )
     p_mean = traitlets.Float(-1.0).tag(sync=True)
     p_width = traitlets.Float(1.0, min=0.3, max=3.0).tag(sync=True)

@@ -410,8 +410,8 @@ function chart(parent, { x, y, xLabel = "", yLabel = "", height = 240, label = "
   const entry = (name, tone, dash, thick) => {                                          // a line of the legend
     if (!name) return;
     if (!legend.isConnected) box.prepend(legend);
-    const sample = svg("line", { x1: 0, x2: 26, y1: 6, y2: 6, stroke: colour(tone), "stroke-width": thick,
-      "stroke-dasharray": dash, "stroke-opacity": thick > 5 ? 0.35 : 1 });
+    const sample = svg("line", { x1: 4, x2: 26, y1: 6, y2: 6, stroke: colour(tone), "stroke-width": thick,
+      "stroke-dasharray": dash, "stroke-opacity": !dash && thick > 5 ? 0.35 : 1 });
     legend.append(html("span", {}, svg("svg", { width: 26, height: 12 }, sample), name));
   };
 

@@ -2,7 +2,7 @@
 
 ``call = javascript(Figure)`` then ``call("functions.name", *arguments)`` or ``call("lib.linear", ...)``: arguments and
 results travel as JSON; a torch tensor becomes the library's ``{data, shape}``, and so does such a result come back.
-``page = show(figure)`` opens a minimal page with the figure's stored state and the site's runtime ``book/assets/live.js``.
+``page = show(figure)`` opens a minimal page with the figure's stored state and the site's runtime, ``live.js``.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def stored_page(*figures) -> str:
+def _stored_page(*figures) -> str:
     """A page with the stored state of ``figures``, as the site's builder writes it."""
     data = embed_data(views=list(figures), drop_defaults=False)
     views = "\n".join(
@@ -116,9 +116,16 @@ def stored_page(*figures) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Live figure</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
-        f'</head><body><main><h1>Live figure</h1>{views}</main><script type="application/vnd.jupyter.widget-state+json">'
-        f'{state}</script><script type="module" src="live.js"></script></body></html>'
+        f"</head><body><main><h1>Live figure</h1>{views}</main>"
+        f'<script type="application/vnd.jupyter.widget-state+json">{state}</script>'
+        '<script type="module" src="live.js"></script></body></html>'
     )
+
+
+@pytest.fixture
+def stored_page():
+    """The function that writes such a page, for tests that change it before they show it."""
+    return _stored_page
 
 
 @pytest.fixture
@@ -137,7 +144,7 @@ def show(browser, tmp_path):
     contexts = []
 
     def open_page(*figures, text=None, width=900, dark=False, **options):
-        (folder / "index.html").write_text(text or stored_page(*figures), encoding="utf-8")
+        (folder / "index.html").write_text(text or _stored_page(*figures), encoding="utf-8")
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", **options
         )
