@@ -91,7 +91,7 @@ class Claims(SphinxDirective):
 
     def table(self, topics: list[dict[str, Any]], book: list[Chapter]) -> nodes.table:
         """One row for each topic."""
-        table = nodes.table(classes=["claims"])
+        table = nodes.table(classes=["claims", "colwidths-given"])
         group = nodes.tgroup(cols=len(HEADINGS))
         table += group
         for width in HEADINGS.values():
@@ -112,7 +112,7 @@ class Claims(SphinxDirective):
         if topic.get("erratum"):
             text += [nodes.Text(" "), badge("corrected")]
         where: list[nodes.Node] = [nodes.paragraph("", "", self.link(chapter.docname)) for chapter in here] or [
-            nodes.paragraph("", "", nodes.emphasis("", "not written yet"))
+            nodes.paragraph("", "–")
         ]
         return row(name, text, where, self.backing(identifier, here))
 
