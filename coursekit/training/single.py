@@ -91,7 +91,7 @@ class SingleDevice:
 def to_device(batch: Any, device: torch.device) -> Any:
     """``batch``, a tensor or a tuple or list of them, on ``device``."""
     if isinstance(batch, tuple | list):
-        return type(batch)(to_device(part, device) for part in batch)
+        return tuple(to_device(part, device) for part in batch)
     return batch.to(device)
 
 
