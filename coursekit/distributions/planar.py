@@ -240,8 +240,8 @@ class Pinwheel(PlanarDensity):
 class Checkerboard(PlanarDensity):
     """Uniform on every other cell of a board around the origin.
 
-    Elsewhere there is no mass, and ``log_prob`` is minus infinity. The lower left cell has mass; a cell owns its left and
-    lower edges. ``cells``: cells along a side, an even number; ``width``: the width of a cell.
+    Elsewhere there is no mass, and ``log_prob`` is minus infinity. The lower left cell has mass; a cell owns its left
+    and lower edges. ``cells``: cells along a side, an even number; ``width``: the width of a cell.
     """
 
     def __init__(self, cells: int = 4, width: float = 1.0) -> None:
