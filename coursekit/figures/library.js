@@ -500,7 +500,8 @@ function chart(parent, { x, y, xLabel = "", yLabel = "", height = 240, label = "
     };
     const set = (newX, newY = at.y) => { Object.assign(at, { x: newX, y: newY }); draw(); };
     const wish = (newX, newY) => {
-      const goal = { x: axis === "y" ? at.x : clamp(newX, limits.x), y: axis === "x" ? at.y : clamp(newY, limits.y) };
+      const held = (value, name) => Number(clamp(value, limits[name]).toFixed(9));        // 0.3, not 0.30000000000000004
+      const goal = { x: axis === "y" ? at.x : held(newX, "x"), y: axis === "x" ? at.y : held(newY, "y") };
       set(goal.x, goal.y);
       moved(goal.x, goal.y);
     };
@@ -522,6 +523,8 @@ function chart(parent, { x, y, xLabel = "", yLabel = "", height = 240, label = "
       const p = pointer(event);
       wish(p.x - grip.x, p.y - grip.y);
     });
+    // A finger on the handle must not scroll the page; browsers do not heed touch-action on every shape of an SVG.
+    node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     for (const end of ["pointerup", "pointercancel"]) node.addEventListener(end, () => { grip = null; });
     node.addEventListener("keydown", (event) => {
       const large = event.shiftKey ? 10 : 1;

@@ -104,7 +104,9 @@ def test_a_handle_follows_the_mouse(show):
     state = STATES[0] | dict(q_mean=moved)
     assert [float(text.split()[0]) for text in after] == pytest.approx(quadrature(*distributions(state)), abs=2e-3)
     assert after != before
-    page.mouse.move(x - 200, y)  # released: moves no more
+    box = handle.bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + 20, steps=3)  # released: passing over it moves it no more
+    page.mouse.move(box["x"] + 30, box["y"] + 20, steps=3)
     assert float(handle.get_attribute("aria-valuenow")) == moved
     assert page.problems == []
 

@@ -103,6 +103,7 @@ def test_a_handle_in_the_plane(page):
 
 def test_a_finger_drags_a_handle(show):
     page = show(figures.GaussianDivergences(), width=360, has_touch=True, is_mobile=True)
+    page.set_viewport_size({"width": 360, "height": 500})  # so that the page could scroll
     handle = page.get_by_role("slider", name="mean of Q")
     box = handle.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -111,8 +112,8 @@ def test_a_finger_drags_a_handle(show):
         "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [dict(x=px, y=py) for px, py in points]}
     )
     touch("touchStart", [(x, y)])
-    for shift in (10, 20, 30):
-        touch("touchMove", [(x - shift, y + shift)])
+    for shift in (10, 20, 30, 40, 50):
+        touch("touchMove", [(x - shift, y - 2 * shift)])
     touch("touchEnd", [])
     assert float(handle.get_attribute("aria-valuenow")) < 0.5
     assert page.evaluate("scrollY") == 0
