@@ -1,3 +1,3 @@
 """Makes `pytest --nbval NOTEBOOK` compare numbers within a tolerance (tests/notebooks/comparison.py)."""
 
-pytest_plugins = ["tests.notebooks.comparison"]
+pytest_plugins = ["pytester", "tests.notebooks.comparison"]

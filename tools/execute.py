@@ -16,13 +16,13 @@ import re
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import psutil
-from jupyter_client import KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -47,9 +47,26 @@ LANGUAGE = {
 PROGRESS = re.compile(r"\d+%\|.*\|.*\[\d+:\d+|\d*\?(it|ex)/s|\[\d+:\d+<[\d:?]+,")
 MEASURED = re.compile(r"^\*Measured on two CPU cores, no GPU: (\d+) s, (\d+\.\d) GB\.\*$")
 
+# A chapter's second cell, the same in all of them; `address` is where pip finds the repository.
+SETUP = """\
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("coursekit") is None:  # on Colab and the like
+    coursekit = "git+{address}"
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", coursekit], check=True)
+"""
+
 
 class NotebookFailed(Exception):
     """A notebook that could not be run, or whose stored outputs hold an error; the message says which and why."""
+
+
+def address(root: Path = ROOT) -> str:
+    """The repository's address, as pyproject.toml has it."""
+    with (root / "pyproject.toml").open("rb") as file:
+        return tomllib.load(file)["project"]["urls"]["Source"]
 
 
 # --- running -----------------------------------------------------------------------------------------------------
@@ -94,14 +111,13 @@ def resident(process: psutil.Process) -> int:
 
 def run(notebook: NotebookNode, folder: Path, timeout: float) -> tuple[float, float]:
     """Execute in place; returns seconds (kernel start included) and peak gigabytes."""
-    manager = KernelManager(kernel_name=KERNEL["name"], transport="ipc")
-    if manager.kernel_spec is None:
-        raise NotebookFailed("no Jupyter kernel: run `make setup`")
-    manager.kernel_spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    # Nothing of the surrounding shell shall change a result.
+    environment = {**os.environ, "OMP_NUM_THREADS": THREADS, "MKL_NUM_THREADS": THREADS, "TQDM_DISABLE": "1"}
+    environment.pop("MPLBACKEND", None)
     memory = PeakMemory()
     client = NotebookClient(
         notebook,
-        km=manager,
+        kernel_name=KERNEL["name"],
         timeout=timeout,
         resources={"metadata": {"path": str(folder)}},
         store_widget_state=True,
@@ -109,9 +125,16 @@ def run(notebook: NotebookNode, folder: Path, timeout: float) -> tuple[float, fl
         coalesce_streams=True,
         on_notebook_start=lambda **_: memory.watch(manager.provisioner.pid),
     )
-    # Nothing of the surrounding shell shall change a result.
-    environment = {**os.environ, "OMP_NUM_THREADS": THREADS, "MKL_NUM_THREADS": THREADS}
-    environment.pop("MPLBACKEND", None)
+    manager = client.create_kernel_manager()
+    # This very Python, whatever kernel the name stands for elsewhere on the machine.
+    manager.kernel_spec.argv = [
+        sys.executable,
+        "-m",
+        "ipykernel_launcher",
+        "-f",
+        "{connection_file}",
+        "--log-level=ERROR",
+    ]
     begun = time.perf_counter()
     try:
         client.execute(env=environment)
@@ -120,9 +143,6 @@ def run(notebook: NotebookNode, folder: Path, timeout: float) -> tuple[float, fl
     finally:
         seconds = time.perf_counter() - begun
         memory.stop()
-        if manager.has_kernel:
-            manager.shutdown_kernel(now=True)
-        manager.cleanup_resources()
     return seconds, memory.bytes / 1e9
 
 
@@ -141,6 +161,9 @@ def normalise(notebook: NotebookNode, name: str) -> None:
     notebook.metadata["kernelspec"] = copy.deepcopy(KERNEL)
     notebook.metadata["language_info"] = copy.deepcopy(LANGUAGE)
     count = 0
+    for cell in notebook.cells[:2]:
+        if "remove-cell" in cell.metadata.get("tags", []) and 'find_spec("coursekit")' in cell.source:
+            cell.source = SETUP.format(address=address()).rstrip()
     for cell in notebook.cells:
         for key in ("execution", "collapsed", "trusted"):
             cell.metadata.pop(key, None)
@@ -168,19 +191,16 @@ def clean(output: NotebookNode) -> NotebookNode:
 
 
 def name_cells(notebook: NotebookNode) -> None:
-    """Give each cell an id that follows from its text, so that inserting a cell renames no other."""
+    """Give each cell without an id of its own one that follows from its text; all others keep theirs."""
     used: set[str] = set()
     for cell in notebook.cells:
-        if "measured" in cell.metadata.get("tags", []):
-            name = "measured"
-        else:
-            name = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
-        unique, copies = name, 1
-        while unique in used:
+        name = cell.get("id", "")
+        copies = 0
+        while not name or name in used:
             copies += 1
-            unique = f"{name}-{copies}"
-        used.add(unique)
-        cell["id"] = unique
+            name = hashlib.sha256(f"{cell.cell_type}\n{cell.source}\n{copies}".encode()).hexdigest()[:8]
+        used.add(name)
+        cell["id"] = name
 
 
 def name_widgets(notebook: NotebookNode, name: str) -> None:

@@ -81,6 +81,7 @@ def pytest_configure(config: Any) -> None:
         from nbval.plugin import IPyNbCell
     except ImportError:
         return
+    os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers of pytest-xdist share the cores
     nbval_compares = IPyNbCell.compare_outputs
 
