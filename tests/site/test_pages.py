@@ -1,0 +1,63 @@
+"""Every page of the site, wide and light, and on a phone in the dark."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+
+def gathered(visits, problems) -> list[str]:
+    """One line for each problem that ``problems(visit)`` finds, with the page where it is."""
+    return [f"{visit.page} ({visit.way}): {problem}" for visit in visits for problem in problems(visit)]
+
+
+def test_no_request_leaves_the_site(visits):
+    assert gathered(visits, lambda visit: visit.foreign) == []
+
+
+def test_no_page_logs_an_error(visits):
+    assert gathered(visits, lambda visit: visit.problems) == []
+
+
+def test_all_mathematics_is_rendered(visits):
+    assert gathered(visits, lambda visit: visit.seen["errors"]) == []
+    assert [v.page for v in visits if v.seen["rendered"] < v.seen["formulas"]] == []
+    assert sum(visit.seen["rendered"] for visit in visits) > 0
+
+
+def test_no_markup_is_left_raw(visits):
+    assert gathered(visits, lambda visit: visit.seen["raw"]) == []
+
+
+def test_every_picture_is_there_and_described(visits):
+    def problems(visit):
+        for image in visit.seen["images"]:
+            name = PurePosixPath(image["source"]).name
+            alt = (image["alt"] or "").strip()
+            if not image["loaded"]:
+                yield f"{name} does not load"
+            if not alt or alt.endswith((".png", ".svg", ".jpg", ".jpeg", ".gif")) or PurePosixPath(name).stem in alt:
+                yield f"{name} has the alternative text {alt!r}"
+
+    assert gathered(visits, problems) == []
+
+
+def test_every_live_figure_is_shown(visits):
+    def problems(visit):
+        yield from (text for text in visit.seen["messages"] if "could not be shown" in text)
+        if visit.seen["figures"] + len(visit.seen["messages"]) != visit.seen["views"]:
+            yield f"{visit.seen['views']} stored figures, {visit.seen['figures']} shown"
+
+    assert gathered(visits, problems) == []
+
+
+def test_no_page_scrolls_sideways(visits):
+    width = {"wide": 1400, "phone": 360}
+    assert [(v.page, v.way, v.seen["width"]) for v in visits if v.seen["width"] > width[v.way]] == []
+
+
+def test_accessibility(visits):
+    assert gathered(visits, lambda visit: visit.violations) == []
