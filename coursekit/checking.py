@@ -23,27 +23,30 @@ def check(
     """Print whether ``answer`` is right and, where it is not, which known mistake explains it.
 
     ``answer``, ``right`` and the values of ``mistakes`` are numbers, tensors or functions of no arguments that return
-    one. ``mistakes`` maps a message to the value that the mistake leads to. Nothing is raised: an unfinished question
-    must not stop a notebook that is run from top to bottom. This is feedback, not a mark.
+    one. ``mistakes`` maps a message to the value that the mistake leads to; nan stands for nan. Where ``right`` is a
+    tensor in float64, an answer in float32 is not yet right. Nothing is raised: an unfinished question must not stop a
+    notebook that is run from top to bottom. This is feedback, not a mark.
     """
     try:
-        given = _evaluate(answer)
+        given = answer() if callable(answer) else answer
     except NotImplementedError:
         print(f"{question}: not yet: there is no answer here so far")
         return
     except Exception as error:  # whatever the student's code raises is told to the student
         print(f"{question}: not yet: your code raised {type(error).__name__}: {error}")
         return
-    wanted = _evaluate(right)
-    print(f"{question}: {_verdict(given, wanted, mistakes or {}, rtol, atol)}")
+    print(f"{question}: {_verdict(given, right() if callable(right) else right, mistakes or {}, rtol, atol)}")
 
 
-def _verdict(given: Any, wanted: Tensor, mistakes: Mapping[str, Value], rtol: float, atol: float) -> str:
-    if not isinstance(given, Tensor):
-        return f"not yet: your answer is a {type(given).__name__}; it must be a tensor or a number"
+def _verdict(answer: Any, right: Any, mistakes: Mapping[str, Value], rtol: float, atol: float) -> str:
+    if answer is None:
+        return "not yet: your answer is None; does your function end without a `return`?"
+    if not isinstance(answer, bool | int | float | Tensor):
+        return f"not yet: your answer is a {type(answer).__name__}; it must be a tensor or a number"
+    given, wanted = _numbers(answer), _numbers(right)
     for message, value in mistakes.items():
         # A mistake that happens to give the right value at this input cannot be told from a right answer.
-        mistaken = _evaluate(value)
+        mistaken = _numbers(value() if callable(value) else value)
         if _close(given, mistaken, rtol, atol) and not _close(mistaken, wanted, rtol, atol):
             return f"not yet: {message}"
     if given.shape != wanted.shape:
@@ -53,6 +56,8 @@ def _verdict(given: Any, wanted: Tensor, mistakes: Mapping[str, Value], rtol: fl
     if given.isinf().any() and not wanted.isinf().any():
         return "not yet: your answer overflows to infinity"
     if _close(given, wanted, rtol, atol):
+        if isinstance(right, Tensor) and (right.dtype, getattr(answer, "dtype", None)) == (torch.float64, torch.float32):
+            return "not yet: your answer is in float32; it must be in float64"
         return "right"
     if _close(given, -wanted, rtol, atol):
         return "not yet: the sign is turned round"
@@ -60,12 +65,9 @@ def _verdict(given: Any, wanted: Tensor, mistakes: Mapping[str, Value], rtol: fl
     return f"not yet: it differs from the right answer by up to {difference:.3g}"
 
 
-def _evaluate(value: Value) -> Any:
-    result = value() if callable(value) else value
-    if isinstance(result, bool | int | float | Tensor):
-        return torch.as_tensor(result).detach().to(torch.float64)
-    return result
+def _numbers(value: Any) -> Tensor:
+    return torch.as_tensor(value).detach().to(torch.float64)
 
 
-def _close(a: Any, b: Any, rtol: float, atol: float) -> bool:
-    return a.shape == b.shape and bool(torch.isclose(a, b, rtol=rtol, atol=atol).all())
+def _close(a: Tensor, b: Tensor, rtol: float, atol: float) -> bool:
+    return a.shape == b.shape and bool(torch.isclose(a, b, rtol=rtol, atol=atol, equal_nan=True).all())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -91,6 +92,7 @@ def unfinished():
         (RIGHT * float("nan"), "not yet: your answer contains nan"),
         (RIGHT * float("inf"), "not yet: your answer overflows to infinity"),
         (RIGHT + 1, "not yet: it differs from the right answer by up to 1"),
+        (lambda: None, "not yet: your answer is None; does your function end without a `return`?"),
         ("a string", "not yet: your answer is a str; it must be a tensor or a number"),
         (unfinished, "not yet: there is no answer here so far"),
         (boom, "not yet: your code raised KeyError: 'z'"),
@@ -104,6 +106,17 @@ def test_check_says_right_or_names_the_mistake(capsys, answer, message):
 def test_a_mistake_that_gives_the_right_value_is_no_mistake(capsys):
     ck.check("q1", 1.0, 1.0, {"you forgot the square": 1.0})
     assert capsys.readouterr().out == "q1: right\n"
+
+
+def test_a_mistake_may_be_nan_or_too_little_precision(capsys):
+    ck.check("q1", math.nan, 1.0, {"0 times infinity": math.nan})
+    ck.check("q2", torch.ones(2), torch.ones(2, dtype=torch.float64))
+    ck.check("q3", torch.ones(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64))
+    assert capsys.readouterr().out.splitlines() == [
+        "q1: not yet: 0 times infinity",
+        "q2: not yet: your answer is in float32; it must be in float64",
+        "q3: right",
+    ]
 
 
 def test_show_prints_the_source_that_runs(capsys):
