@@ -260,17 +260,16 @@ def record(notebook: NotebookNode, seconds: float, gigabytes: float) -> bool:
         if "measured" not in cell.metadata.get("tags", []):
             continue
         old = MEASURED.match(cell.source.strip())
-        if old and all(
-            1 / SAME_WITHIN <= new / max(float(before), smallest) <= SAME_WITHIN
-            for new, before, smallest in (
-                (max(seconds, 1.0), old[1], 1.0),
-                (max(gigabytes, 0.1), old[2], 0.1),
-            )
-        ):
+        if old and same(seconds, float(old[1]), slack=5.0) and same(gigabytes, float(old[2]), slack=0.1):
             return False
         cell.source = f"*Measured on two CPU cores, no GPU: {max(round(seconds), 1)} s, {max(gigabytes, 0.1):.1f} GB.*"
         return True
     return False
+
+
+def same(new: float, old: float, slack: float) -> bool:
+    """Whether a measurement stands: within the factor, or so small a difference that it is noise."""
+    return abs(new - old) <= slack or old / SAME_WITHIN <= new <= old * SAME_WITHIN
 
 
 # --- one notebook, all notebooks ---------------------------------------------------------------------------------
