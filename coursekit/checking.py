@@ -56,13 +56,17 @@ def _verdict(answer: Any, right: Any, mistakes: Mapping[str, Value], rtol: float
     if given.isinf().any() and not wanted.isinf().any():
         return "not yet: your answer overflows to infinity"
     if _close(given, wanted, rtol, atol):
-        if isinstance(right, Tensor) and (right.dtype, getattr(answer, "dtype", None)) == (torch.float64, torch.float32):
+        if _type(right) == torch.float64 and _type(answer) == torch.float32:
             return "not yet: your answer is in float32; it must be in float64"
         return "right"
     if _close(given, -wanted, rtol, atol):
         return "not yet: the sign is turned round"
     difference = (given - wanted).abs().max().item()
     return f"not yet: it differs from the right answer by up to {difference:.3g}"
+
+
+def _type(value: Any) -> torch.dtype | None:
+    return value.dtype if isinstance(value, Tensor) else None
 
 
 def _numbers(value: Any) -> Tensor:
