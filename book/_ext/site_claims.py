@@ -32,7 +32,7 @@ SOURCES = {
     "B": "Beyond the lectures",
 }
 VERDICTS = {"holds": "holds", "qualified": "qualified", "refuted": "refuted"}
-HEADINGS = {"Id": 6, "Topic": 34, "Chapter": 22, "What backs it": 38}
+HEADINGS = {"Id": 8, "Topic": 34, "Chapter": 22, "What backs it": 36}
 
 
 class Claims(SphinxDirective):

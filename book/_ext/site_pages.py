@@ -98,7 +98,12 @@ def mark_claims(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def escape_stars(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Let a docstring write a shape as (n, *event_shape), where reStructuredText would see emphasis begin."""
+    """Let a docstring write a shape as (n, *event_shape), where reStructuredText would see emphasis begin.
+
+    And let a property's docstring have a colon, where napoleon would see a type.
+    """
+    if what in ("property", "attribute", "data") and lines:
+        lines[0] = lines[0].replace(": ", " – ", 1)
     for number, line in enumerate(lines):
         lines[number] = STAR.sub(r"\\*", line)
 
@@ -120,10 +125,11 @@ def resolve_reexport(app: Sphinx, env: Any, node: addnodes.pending_xref, contnod
     return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, found[0])
 
 
-# What axe-core finds in the theme itself, and the mended form.
+# What axe-core finds in the theme's and the bibliography's own markup, and the mended form.
 THEME_FLAWS = [
     (re.compile(r'(<a class="navbar-brand logo".*?</a>)', re.DOTALL), r'<nav aria-label="Front page">\1</nav>'),
     (re.compile(r'<summary>(?=<span class="toctree-toggle")'), '<summary aria-label="Show or hide the pages below">'),
+    (re.compile(r' role="doc-biblioentry"| role="list"(?= class="citation-list")'), ""),
 ]
 
 
@@ -148,7 +154,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("course-map", CourseMap)
     app.connect("doctree-read", mark_measured)
     app.connect("doctree-read", mark_claims)
-    app.connect("autodoc-process-docstring", escape_stars)
+    app.connect("autodoc-process-docstring", escape_stars, priority=400)  # before napoleon
     app.connect("missing-reference", resolve_reexport)
     app.connect("build-finished", mend_theme)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

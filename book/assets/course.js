@@ -1,6 +1,6 @@
 // A box that scrolls sideways (a wide formula, table or output) must be reachable by keyboard; one that fits must not be
 // a stop for nothing. Formulas are boxes once MathJax has set them, and all change with the width of the window.
-const BOXES = 'mjx-container[display="true"], div.math, .cell_output .output, .pst-scrollable-table-container';
+const BOXES = 'mjx-container[display="true"], .cell_output .output, .pst-scrollable-table-container';
 
 function mark() {
   for (const box of document.querySelectorAll(BOXES)) {
