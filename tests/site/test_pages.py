@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import json
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 
@@ -52,6 +54,18 @@ def test_every_live_figure_is_shown(visits):
             yield f"{visit.seen['views']} stored figures, {visit.seen['figures']} shown"
 
     assert gathered(visits, problems) == []
+
+
+def test_every_live_cell_of_a_chapter_has_its_figure(visits):
+    missing = []
+    for visit in visits:
+        notebook = (ROOT / visit.page).with_suffix(".ipynb")
+        if notebook.is_file():
+            cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+            live = sum("live" in cell["metadata"].get("coursekit", {}) for cell in cells)
+            if visit.seen["figures"] < live:
+                missing.append(f"{visit.page} ({visit.way}): {live} live cells, {visit.seen['figures']} figures")
+    assert missing == []
 
 
 def test_no_page_scrolls_sideways(visits):
