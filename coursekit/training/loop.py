@@ -98,7 +98,7 @@ def fit(
             run.load_state_dict(checkpoints.load(path, settings), place.device)
 
         # Left unset, `disable` follows the environment variable TQDM_DISABLE: executed notebooks show no bars.
-        hidden = {} if progress and place.rank == 0 else {"disable": True}
+        hidden: dict[str, Any] = {} if progress and place.rank == 0 else {"disable": True}
         bar = tqdm(range(run.epoch, epochs), initial=run.epoch, total=epochs, unit="epoch", leave=False, **hidden)
         for _ in bar:
             if patience is not None and run.epochs_since_best >= patience:
