@@ -24,7 +24,7 @@ def score_function_gradient(
     .. math:: \nabla_\mu \, \mathbb{E}[f(z)] = \mathbb{E}\big[(f(z) - b)\, \nabla_\mu \log q(z)\big],
               \qquad \nabla_\mu \log q(z) = \frac{z - \mu}{\sigma^2}
 
-    ``f`` maps (S, D) to (S,) and need not be differentiable; ``mean`` and ``scale`` have shape (D,). ``baseline`` is any
+    ``f`` maps (S, D) to (S,) and need not be differentiable; ``mean`` and ``scale`` have shape (D,). ``baseline`` is a
     number that does not depend on z. Returns shape (S, D): their mean is the estimate, their spread its noise.
 
     Source: Williams (1992), who calls it REINFORCE.
