@@ -1,6 +1,6 @@
 """Run notebooks from the top and store outputs that are the same each time: `execute.py [--strict] [NOTEBOOK ...]`.
 
-Each notebook runs in a fresh kernel, in its own folder, with two threads. What changes between runs without meaning
+Each notebook runs in a fresh kernel, in its own folder, with one thread. What changes between runs without meaning
 anything (ids, addresses, progress bars, versions) is normalised, so that running twice changes no byte. The seconds
 and the memory that the run took are written into the cell tagged ``measured``, unless what stands there is still right
 to a factor of 1.5. A notebook whose run fails is left as it was.
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SECONDS_AT_MOST = 90.0
 GIGABYTES_AT_MOST = 1.5
 SAME_WITHIN = 1.5  # a measurement stands while the new one is within this factor
-THREADS = "2"
+THREADS = "1"  # floats then do not depend on how many cores a machine has
 
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -45,7 +45,7 @@ LANGUAGE = {
     "pygments_lexer": "ipython3",
 }
 PROGRESS = re.compile(r"\d+%\|.*\|.*\[\d+:\d+|\d*\?(it|ex)/s|\[\d+:\d+<[\d:?]+,")
-MEASURED = re.compile(r"^\*Measured on two CPU cores, no GPU: (\d+) s, (\d+\.\d) GB\.\*$")
+MEASURED = re.compile(r"^\*Measured on one CPU core, no GPU: (\d+) s, (\d+\.\d) GB\.\*$")
 
 # A chapter's second cell, the same in all of them; `address` is where pip finds the repository.
 SETUP = """\
@@ -262,7 +262,7 @@ def record(notebook: NotebookNode, seconds: float, gigabytes: float) -> bool:
         old = MEASURED.match(cell.source.strip())
         if old and same(seconds, float(old[1]), slack=5.0) and same(gigabytes, float(old[2]), slack=0.1):
             return False
-        cell.source = f"*Measured on two CPU cores, no GPU: {max(round(seconds), 1)} s, {max(gigabytes, 0.1):.1f} GB.*"
+        cell.source = f"*Measured on one CPU core, no GPU: {max(round(seconds), 1)} s, {max(gigabytes, 0.1):.1f} GB.*"
         return True
     return False
 

@@ -73,16 +73,16 @@ def test_an_error_while_formatting_a_value_is_an_error(notebook):
     ("stands", "seconds", "gigabytes", "becomes"),
     [
         ("*Not measured yet.*", 41.2, 0.94, "41 s, 0.9 GB"),
-        ("*Measured on two CPU cores, no GPU: 41 s, 0.9 GB.*", 60.0, 0.7, "41 s, 0.9 GB"),
-        ("*Measured on two CPU cores, no GPU: 41 s, 0.9 GB.*", 62.0, 0.9, "62 s, 0.9 GB"),
-        ("*Measured on two CPU cores, no GPU: 41 s, 0.9 GB.*", 41.0, 0.5, "41 s, 0.5 GB"),
-        ("*Measured on two CPU cores, no GPU: 1 s, 0.1 GB.*", 0.2, 0.01, "1 s, 0.1 GB"),
+        ("*Measured on one CPU core, no GPU: 41 s, 0.9 GB.*", 60.0, 0.7, "41 s, 0.9 GB"),
+        ("*Measured on one CPU core, no GPU: 41 s, 0.9 GB.*", 62.0, 0.9, "62 s, 0.9 GB"),
+        ("*Measured on one CPU core, no GPU: 41 s, 0.9 GB.*", 41.0, 0.5, "41 s, 0.5 GB"),
+        ("*Measured on one CPU core, no GPU: 1 s, 0.1 GB.*", 0.2, 0.01, "1 s, 0.1 GB"),
     ],
 )
 def test_a_measurement_stands_while_it_is_right(stands, seconds, gigabytes, becomes):
     cell = new_markdown_cell(stands, metadata={"tags": ["measured"]})
     execute.record(new_notebook(cells=[cell]), seconds, gigabytes)
-    assert cell.source == f"*Measured on two CPU cores, no GPU: {becomes}.*"
+    assert cell.source == f"*Measured on one CPU core, no GPU: {becomes}.*"
 
 
 def test_a_chapter_over_its_budget_is_told_and_fails_when_strict(notebook, monkeypatch, capsys):

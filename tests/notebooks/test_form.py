@@ -40,7 +40,7 @@ def chapter(tmp_path):
     cells = [
         new_markdown_cell("# Title\n\n## What you will be able to do\n\n- Say why.\n"),
         ran(SETUP.format(address=address(tmp_path)).rstrip(), tags=["remove-cell"]),
-        new_markdown_cell("*Measured on two CPU cores, no GPU: 41 s, 0.9 GB.*", metadata={"tags": ["measured"]}),
+        new_markdown_cell("*Measured on one CPU core, no GPU: 41 s, 0.9 GB.*", metadata={"tags": ["measured"]}),
         new_markdown_cell("## The idea in one picture\n\nHere $a<b$ and `<b>`.\n\n$$\na = b\n$$ (eq-same)\n"),
         ran("import torch\n\nimport coursekit as ck"),
         ran('ck.identity("eq-same", 1.0, 1.0)', new_output("stream", text="eq-same: 1.0 = 1.0\n")),
@@ -112,7 +112,7 @@ MISTAKES = [
     ("sets_itself_up", swap(1, "-q", "-qq")),
     ("sets_itself_up", cell_metadata(1, tags=[])),
     ("sets_itself_up", drop(1)),
-    ("says_what_it_costs", swap(2, "*Measured on two CPU cores, no GPU: 41 s, 0.9 GB.*", "*Not measured yet.*")),
+    ("says_what_it_costs", swap(2, "*Measured on one CPU core, no GPU: 41 s, 0.9 GB.*", "*Not measured yet.*")),
     ("says_what_it_costs", swap(2, "41 s", "91 s")),
     ("says_what_it_costs", swap(2, "0.9", "1.6")),
     ("says_what_it_costs", cell_metadata(2, tags=[])),
