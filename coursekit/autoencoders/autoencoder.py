@@ -52,13 +52,16 @@ class Autoencoder(Model):
 
 
 class ConvAutoencoder(Autoencoder):
-    """Convolutional autoencoder: strided convolutions on the way in, upsampling and convolutions on the way out."""
+    """Convolutional autoencoder: strided convolutions on the way in, upsampling and convolutions on the way out.
 
-    def __init__(self, code_size: int, image_shape: tuple[int, int, int] = (1, 28, 28)) -> None:
+    ``width`` is the number of channels of the layer next to the image; the inner layer has twice as many.
+    """
+
+    def __init__(self, code_size: int, width: int = 32, image_shape: tuple[int, int, int] = (1, 28, 28)) -> None:
         super().__init__(
             code_size,
-            ConvEncoder(code_size, image_shape=image_shape),
-            UpsamplingDecoder(code_size, image_shape=image_shape),
+            ConvEncoder(code_size, width, image_shape),
+            UpsamplingDecoder(code_size, width, image_shape),
         )
 
 
