@@ -40,10 +40,10 @@ function nearest(codes, z) {
 const functions = { decode, priorDensity, entropy, sample, nearest };
 
 function render({ model, el }) {
-  const bounds = [-4, 4], step = 0.1, size = 28;
+  const bounds = [-3.6, 3.6], step = 0.1;
   const weights = lib.unpackWeights(model);
   const codes = model.get("codes"), labels = model.get("labels");
-  const tones = ["blue", "orange", "green", "purple", "ink"];                           // the numeral itself is the label
+  const tones = ["blue", "green", "purple", "ink", "muted"];                            // the numeral itself is the label
   const go = (x, y) => lib.save(model, { z: [x, y].map((value) => lib.clamp(value, bounds)) });
 
   const [left, right] = lib.columns(el, 2);
@@ -56,7 +56,7 @@ function render({ model, el }) {
     }
     codes.forEach(([x, y], i) => {
       const numeral = lib.svg("text", { x: px(x), y: py(y) + 4, "text-anchor": "middle" }, String(labels[i]));
-      numeral.style.cssText = `font-size: 11px; fill: ${lib.colour(tones[labels[i] % tones.length])}`;
+      numeral.style.cssText = `font-size: 10.5px; fill: ${lib.colour(tones[labels[i] % tones.length])}`;
       layer.append(numeral);
     });
     const ground = lib.svg("rect", { width: inside.width, height: inside.height, fill: "transparent" });
