@@ -59,9 +59,12 @@ def main() -> None:
     parser.add_argument("--latent", type=int, default=40)
     parser.add_argument("--hidden", type=int, default=500)
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--ema", type=float, default=0.9995)
+    parser.add_argument("--ema", type=float, default=0.9998)
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--stretch", type=int, default=10, help="epochs between two points of the curve")
+    parser.add_argument(
+        "--precision", default="bf16", help="of the matrix products in training; the bounds are in float32"
+    )
+    parser.add_argument("--stretch", type=int, default=20, help="epochs between two points of the curve")
     options = parser.parse_args()
 
     digits = ck.data.mnist("full", binarise="dynamic")
@@ -82,6 +85,7 @@ def main() -> None:
                 epochs=epochs,
                 batch_size=options.batch,
                 ema=options.ema,
+                precision=options.precision,
                 checkpoint=Path(folder) / "run.pt",
                 device="cpu",
                 progress=False,

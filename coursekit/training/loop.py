@@ -53,6 +53,7 @@ def fit(
         ``patience``, training stops after that many epochs without a new best and the best weights are restored.
     ema
         Decay of an exponential moving average of the weights (0.999, say), which is then validated and returned.
+        Step t uses min(ema, (1 + t) / (10 + t)), so that the first weights, which were random, are soon forgotten.
     precision
         ``"32"``, ``"bf16"``, or ``"16"`` (CUDA only): the precision of the operations that bear it.
     clip
@@ -91,7 +92,7 @@ def fit(
 
     with _isolated_random_state(place.device, seed + place.rank):
         trained, optimizers = place.set_up(model)
-        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema)) if ema is not None else None
+        averaged = AveragedModel(model, multi_avg_fn=_moving_average(ema)) if ema is not None else None
         evaluated = model if averaged is None else averaged.module
         run = _Run(model, optimizers, averaged, torch.Generator().manual_seed(seed))
         if path is not None and path.exists():
@@ -126,6 +127,14 @@ def fit(
         model.load_state_dict(run.best_weights)
     model.eval()
     return run.history
+
+
+def _moving_average(decay: float) -> Any:
+    def update(averaged: Any, current: Any, step: Tensor) -> None:
+        t = int(step)
+        get_ema_multi_avg_fn(min(decay, (1 + t) / (10 + t)))(averaged, current, step)
+
+    return update
 
 
 class _Run:

@@ -135,7 +135,8 @@ def test_early_stopping_restores_the_best_weights(line):
     assert model.loss(opposite).item() == pytest.approx(best, rel=1e-5)
 
 
-def test_ema_of_the_weights_is_the_recursion(line):
+@pytest.mark.parametrize("ema", [0.2, 0.9])
+def test_ema_of_the_weights_is_the_recursion(line, ema):
     """One batch an epoch, so that the average can be written out; the first step copies the weights."""
     torch.manual_seed(0)
     model = LinearRegression()
@@ -145,10 +146,11 @@ def test_ema_of_the_weights_is_the_recursion(line):
         stepped = copy.deepcopy(plain)
         ck.fit(stepped, line, epochs=epochs, batch_size=200, progress=False)
         weights.append(stepped.line.weight.item())
-    ck.fit(model, line, epochs=3, batch_size=200, ema=0.9, progress=False)
+    ck.fit(model, line, epochs=3, batch_size=200, ema=ema, progress=False)
     average = weights[0]
-    for weight in weights[1:]:
-        average = 0.9 * average + 0.1 * weight
+    for step, weight in enumerate(weights[1:], start=1):
+        decay = min(ema, (1 + step) / (10 + step))
+        average = decay * average + (1 - decay) * weight
     assert model.line.weight.item() == pytest.approx(average, rel=1e-5)
 
 
