@@ -63,6 +63,12 @@ class ConvAutoencoder(Autoencoder):
             ConvEncoder(code_size, width, image_shape),
             UpsamplingDecoder(code_size, width, image_shape),
         )
+        # Start dark and nearly even, as most images are. From grey, the first steps drive the bias that all pixels share
+        # far below zero, where the logistic function has no slope left: the network may answer black for good.
+        last = self.decoder[-1]
+        nn.init.constant_(last.bias, -1.5)
+        with torch.no_grad():
+            last.weight.mul_(0.1)
 
 
 class DenoisingAutoencoder(Autoencoder):

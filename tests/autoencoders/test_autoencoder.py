@@ -49,6 +49,16 @@ def test_convolutional_autoencoder_keeps_the_shape_and_the_range(image_shape):
     assert 0 <= reconstruction.min() and reconstruction.max() <= 1
 
 
+def test_a_convolutional_autoencoder_starts_dark_and_does_not_turn_black_at_once():
+    torch.manual_seed(0)
+    model, x = ConvAutoencoder(4, width=8), ck.data.mnist().train.images[:500]
+    with torch.no_grad():
+        assert model.reconstruct(x[:10]).mean().item() == pytest.approx(0.18, abs=0.05)
+    model.learning_rate = 5e-3
+    ck.fit(model, x, epochs=2, batch_size=25, progress=False)
+    assert model.loss(x).item() < 0.7 * x.square().flatten(1).sum(1).mean().item()  # an answer in black pays all of it
+
+
 def test_corruption_hits_the_stated_share_of_pixels():
     model, x = DenoisingAutoencoder(10, corruption=0.3), torch.ones(200, 1, 28, 28)
     corrupted = model.corrupt(x, generator=torch.Generator().manual_seed(0))
