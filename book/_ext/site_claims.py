@@ -32,7 +32,7 @@ SOURCES = {
     "B": "Beyond the lectures",
 }
 VERDICTS = {"holds": "holds", "qualified": "qualified", "refuted": "refuted"}
-HEADINGS = {"Id": 8, "Topic": 34, "Chapter": 22, "What backs it": 36}
+HEADINGS = {"Id": 7, "Topic": 25, "Chapter": 20, "What backs it": 48}
 
 
 class Claims(SphinxDirective):

@@ -45,7 +45,7 @@ class CodeWalk(NetworkFigure):
     def __init__(
         self, decoder: nn.Module, codes: Tensor, ends: Tensor, images: Tensor, labels: Sequence[Any], **traits: Any
     ) -> None:
-        layers = [layer for layer in decoder if isinstance(layer, nn.Linear)]
+        layers = [layer for layer in decoder.modules() if isinstance(layer, nn.Linear)]
         if len(layers) != 2:
             raise ValueError(f"CodeWalk: decoder must have two linear layers, has {len(layers)}")
         if not len(ends) == len(images) == len(labels):

@@ -32,8 +32,8 @@ class LatentPlane(NetworkFigure):
     z = traitlets.List([0.0, 0.0], minlen=2, maxlen=2).tag(sync=True)
     view = traitlets.Enum(["mean", "sample"], "mean").tag(sync=True)
     seed = traitlets.Int(0).tag(sync=True)
-    codes = traitlets.List([]).tag(sync=True)
-    labels = traitlets.List([]).tag(sync=True)
+    codes: traitlets.List = traitlets.List([]).tag(sync=True)
+    labels: traitlets.List = traitlets.List([]).tag(sync=True)
 
     def __init__(
         self,
