@@ -47,6 +47,9 @@ function render({ model, el }) {
   const go = (x, y) => lib.save(model, { z: [x, y].map((value) => lib.clamp(value, bounds)) });
 
   const [left, right] = lib.columns(el, 2);
+  Object.assign(left.parentElement.style, { display: "flex", flexWrap: "wrap" });       // the plane gets what the image leaves
+  left.style.flex = "1 1 19rem";
+  right.style.flex = "0 1 15rem";
   const plane = lib.chart(left, { x: bounds, y: bounds, xLabel: "z₁", yLabel: "z₂", equal: true,
     label: "Latent plane with the codes of test digits" });
   plane.custom((layer, { px, py, size: inside }) => {
@@ -77,10 +80,10 @@ function render({ model, el }) {
     const seed = model.get("seed") + 1, { normal } = lib.random(seed);
     lib.save(model, { seed, z: [normal(), normal()].map((value) => lib.clamp(value, bounds)) });
   } });
-  const place = lib.readout(right, { label: "code z", colour: "orange" });
-  const density = lib.readout(right, { label: "prior density p(z)" });
-  const open = lib.readout(right, { label: "entropy of p(x|z)" });
-  const near = lib.readout(right, { label: "nearest coded digit" });
+  const place = lib.readout(el, { label: "code z", colour: "orange" });
+  const density = lib.readout(el, { label: "prior density p(z)" });
+  const open = lib.readout(el, { label: "entropy of p(x|z)" });
+  const near = lib.readout(el, { label: "nearest coded digit" });
 
   const draw = () => {
     const z = model.get("z"), mode = model.get("view");
