@@ -60,8 +60,8 @@ class ConvAutoencoder(Autoencoder):
     def __init__(self, code_size: int, width: int = 32, image_shape: tuple[int, int, int] = (1, 28, 28)) -> None:
         decoder = UpsamplingDecoder(code_size, width, image_shape)
         super().__init__(code_size, ConvEncoder(code_size, width, image_shape), decoder)
-        # Start dark and nearly even, as most images are. From grey, the first steps drive the bias that all pixels share
-        # far below zero, where the logistic function has no slope left: the network may answer black for good.
+        # Start dark and nearly even, as most images are. From grey, the first steps drive the bias that all pixels
+        # share far below zero, where the logistic function has no slope left: the network may answer black for good.
         last = decoder[-1]
         assert isinstance(last, nn.Conv2d) and last.bias is not None
         nn.init.constant_(last.bias, -1.5)

@@ -379,7 +379,7 @@ function chart(parent, { x, y, xLabel = "", yLabel = "", height = 240, label = "
   function drawAxes() {
     axes.replaceChildren();
     const bottom = margin.top + size.height;
-    for (const { value, text } of ticks(...range.x, clamp(size.width / 70, [2, 10]))) {
+    for (const { value, text } of ticks(...range.x, clamp(size.width / 50, [3, 10]))) {
       const at = margin.left + px(value);
       axes.append(svg("line", { x1: at, x2: at, y1: margin.top, y2: bottom, stroke: colour("grid") }),
         svg("text", { x: at, y: bottom + 16, "text-anchor": "middle" }, text));
