@@ -24,15 +24,16 @@ class CodeWalk(NetworkFigure):
         first: number of the image where the walk starts.
         second: number of the image where it arrives.
         t: place on the walk: 0 is the first image, 1 the second.
-        radius: distance of the random code from the middle of the codes; 1 is the root mean square of the training codes.
+        radius: distance of the random code from the middle of the codes; 1 is the training codes' root mean square.
         direction: seed of the random code's direction.
     """
 
     script = "code_walk.js"
     description = (
         "Two rows of pictures. The upper one decodes points on a straight line between the codes of two digits and "
-        "beyond them; the lower one blends the two images pixel by pixel. A curve below shows how far each point of the "
-        "line is from the nearest code of a training image. A last row decodes points ever farther away in a random direction."
+        "beyond them; the lower one blends the two images pixel by pixel. A curve below shows how far each point of "
+        "the line is from the nearest code of a training image. A last row decodes points ever farther away in a "
+        "random direction."
     )
     images = traitlets.Bytes(b"").tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -50,7 +51,8 @@ class CodeWalk(NetworkFigure):
             raise ValueError(f"CodeWalk: decoder must have two linear layers, has {len(layers)}")
         if not len(ends) == len(images) == len(labels):
             raise ValueError(
-                f"CodeWalk: ends, images and labels must be equally many, were {len(ends)}, {len(images)} and {len(labels)}"
+                "CodeWalk: ends, images and labels must be equally many, "
+                f"were {len(ends)}, {len(images)} and {len(labels)}"
             )
         tensors = {f"{i}.{name}": value for i, layer in enumerate(layers) for name, value in layer.named_parameters()}
         pixels = (images * 255).round().to(torch.uint8)

@@ -62,7 +62,8 @@ def test_distances_are_torchs(call, parts):
 def test_the_spread_is_the_root_mean_square_distance_from_the_mean(call, parts):
     _, codes, *_ = parts
     centred = codes - codes.mean(0)
-    assert call("functions.spread", codes)["radius"] == pytest.approx(centred.square().sum(1).mean().sqrt().item(), 1e-5)
+    radius = centred.square().sum(1).mean().sqrt().item()
+    assert call("functions.spread", codes)["radius"] == pytest.approx(radius, 1e-5)
 
 
 def test_a_random_code_lies_at_the_distance_that_is_shown(call, parts):
