@@ -98,9 +98,10 @@ def gaps(parts, code):
 
 def pixels(page, number):
     """The first row of pixels on a canvas."""
-    return page.locator("canvas").nth(number).evaluate(
+    read = (
         "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).filter((_, i) => i % 4 === 0)"
     )
+    return page.locator("canvas").nth(number).evaluate(read)
 
 
 def test_the_walk_shows_the_decoded_code_and_the_blend(show, figure, parts):
