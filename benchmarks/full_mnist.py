@@ -57,14 +57,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=15.0, help="CPU minutes of training")
     parser.add_argument("--latent", type=int, default=40)
-    parser.add_argument("--hidden", type=int, default=500)
-    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--hidden", type=int, default=400)
+    parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--ema", type=float, default=0.9997)
-    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument(
         "--precision", default="bf16", help="of the matrix products in training; the bounds are in float32"
     )
-    parser.add_argument("--stretch", type=int, default=20, help="epochs between two points of the curve")
+    parser.add_argument("--stretch", type=int, default=25, help="epochs between two points of the curve")
     options = parser.parse_args()
 
     digits = ck.data.mnist("full", binarise="dynamic")
