@@ -1,0 +1,12 @@
+"""q2: singular"""
+
+import torch
+
+
+def best_restorer(images, corruption):
+    images, kept = images.double(), 1 - corruption
+    mean = images.mean(dim=0)
+    covariance = (images - mean).T @ (images - mean) / len(images)
+    damaged = kept**2 * covariance + kept * (1 - kept) * images.square().mean(dim=0).diag()
+    weight = torch.linalg.solve(damaged, kept * covariance).T
+    return weight, mean - kept * weight @ mean

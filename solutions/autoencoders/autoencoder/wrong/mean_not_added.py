@@ -1,0 +1,10 @@
+"""q1: the decoder did not add the mean again"""
+
+import torch
+
+
+def linear_autoencoder(train, images, code_size):
+    mean = train.double().mean(dim=0)
+    axes = torch.linalg.svd((train - mean).flatten(1), full_matrices=False).Vh[:code_size]
+    reconstruction = ((images - mean).flatten(1) @ axes.T @ axes).view_as(images)
+    return reconstruction, (images - reconstruction).square().flatten(1).sum(dim=1)
