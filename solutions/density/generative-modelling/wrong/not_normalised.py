@@ -1,0 +1,11 @@
+"""q2: you did not divide by p(x): they must sum to one"""
+
+import torch
+
+
+def posterior_and_completion(images, visible, share, ink):
+    x = images.unsqueeze(1)
+    log_pixel = x * ink.log() + (1 - x) * (-ink).log1p()
+    log_joint = share.log() + log_pixel.where(visible.unsqueeze(1), 0).sum(dim=-1)
+    posterior = log_joint.exp()
+    return posterior, torch.where(visible, images, posterior @ ink)
