@@ -47,17 +47,16 @@ def slug(name: str) -> str:
 
 
 def printable(text: str) -> str:
-    r"""The text with what is not to be seen (control characters, changes of direction) written out, as in ``\u202e``."""
-    text = unicodedata.normalize("NFC", text)
-    kept = ("\u200c", "\u200d")  # Persian and others join and part letters with them
-    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    r"""The text with what is not to be seen (control characters, changes of direction) written out: ``\u202e``."""
+    return "".join(
+        character.encode("unicode_escape").decode() if character == "\\" or _hidden(character) else character
+        for character in unicodedata.normalize("NFC", text)
+    )
 
-    def shown(character: str) -> str:
-        if character == "\\" or (unicodedata.category(character) in hidden and character not in kept):
-            return character.encode("ascii", "backslashreplace").decode() if character != "\\" else "\\\\"
-        return character
 
-    return "".join(map(shown, text))
+def _hidden(character: str) -> bool:
+    joiners = ("\u200c", "\u200d")  # Persian and others join and part letters with them
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in joiners
 
 
 def table(rows: Iterable[Sequence[object]]) -> str:
@@ -72,7 +71,7 @@ def _guarded(cell: object) -> object:
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    """What `table` wrote, the first row as keys, also after a spreadsheet saved it with semicolons or in its own code."""
+    """What `table` wrote, the first row as keys, also after a spreadsheet saved it in its own way."""
     content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig")
@@ -80,8 +79,8 @@ def read_table(path: Path) -> list[dict[str, str]]:
         text = content.decode("cp1252", "replace")
     header = text.partition("\n")[0]
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
-    keys, *records = [[_unguarded(cell) for cell in row] for row in rows if row]
-    return [dict(zip(keys, record, strict=False)) for record in records]
+    records = [[_unguarded(cell) for cell in row] for row in rows if row]
+    return [dict(zip(records[0], record, strict=False)) for record in records[1:]]
 
 
 def _unguarded(cell: str) -> str:
