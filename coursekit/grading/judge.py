@@ -26,13 +26,13 @@ import numpy as np
 import pytest
 
 from coursekit.grading import notebook
-from coursekit.grading.proxy import Session, Stopped, Student, StudentError
+from coursekit.grading.proxy import NotSendable, Session, Stopped, Student, StudentError
 from coursekit.grading.result import Limits, Result, TestResult
 from coursekit.grading.sandbox import Sandbox, SandboxUnavailable, visible
 
 SLACK_SECONDS = 60
 """What the tests' own computation may take on top of the submission's time."""
-OWN_FAULTS = (NameError, ImportError, SyntaxError, OSError, MemoryError)
+OWN_FAULTS = (NameError, ImportError, SyntaxError, OSError, MemoryError, NotSendable)
 """Exceptions in a test that no answer of a submission explains."""
 
 

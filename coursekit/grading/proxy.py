@@ -25,6 +25,10 @@ class StudentError(Exception):
         self.kind = kind
 
 
+class NotSendable(Exception):
+    """A graded test gave the submission something that cannot be sent."""
+
+
 class NoSuchName(StudentError, AttributeError):
     """The notebook, or an object of its, has no such name."""
 
@@ -62,13 +66,19 @@ class Session:
             if time.monotonic() > self.deadline:
                 raise Stopped("timeout", f"the submission has used its {self.limits.seconds:.0f} s")
             self.run = self.sandbox.run(self.limits, self.hidden)
-            self._request({"do": "seed", "seed": 0}, {}, self.limits.call_seconds)
-            answer, _ = self._request(
-                {"do": "load", "cells": self.cells}, {}, self.limits.load_seconds, what="loading the notebook"
-            )
+            self._order({"do": "seed", "seed": 0}, self.limits.call_seconds)
+            loading = {"do": "load", "cells": self.cells}
+            answer = self._order(loading, self.limits.load_seconds, "loading the notebook")
             self.cell_errors = [_words(error) for error in _list(answer.get("errors"))]
             self.out_of_memory |= any(out_of_memory(error["type"], error["text"]) for error in self.cell_errors)
-        self._request({"do": "seed", "seed": seed}, {}, self.limits.call_seconds)
+        self._order({"do": "seed", "seed": seed}, self.limits.call_seconds)
+
+    def _order(self, request: dict[str, Any], seconds: float, what: str = "a call") -> dict[str, Any]:
+        """A request that no honest submission fails."""
+        try:
+            return self._request(request, {}, seconds, what=what)[0]
+        except StudentError as error:
+            raise self._stop("protocol error", f"its process does not work any more ({error})") from None
 
     def end(self) -> None:
         """Kill the process."""
@@ -101,12 +111,12 @@ class Session:
             return _refuse(value)
 
         encoder = Encoder(reference)
-        request = {
-            "do": "call",
-            "object": kept,
-            "arguments": [encoder.encode(value) for value in arguments],
-            "named": {name: encoder.encode(value) for name, value in named.items()},
-        }
+        try:
+            given = [encoder.encode(value) for value in arguments]
+            by_name = {key: encoder.encode(value) for key, value in named.items()}
+        except TypeError as error:
+            raise NotSendable(f"an argument of {name}: {error}") from None
+        request = {"do": "call", "object": kept, "arguments": given, "named": by_name}
         answer, arrays = self._request(request, encoder.arrays, self.limits.call_seconds, functions)
         return self._value(answer, arrays, name)
 
