@@ -17,3 +17,16 @@ def unavailable():
         pytest.skip(reason)
 
     return stop
+
+
+@pytest.fixture(scope="session")
+def grader(unavailable):
+    """One grader for all tests: its sandbox takes seconds to start."""
+    from coursekit.grading import Grader, SandboxUnavailable
+
+    try:
+        grader = Grader()
+    except SandboxUnavailable as error:
+        unavailable(str(error))
+    yield grader
+    grader.close()

@@ -45,9 +45,9 @@ def _call(name: str, *arguments: object) -> None:
         raise OSError(number, f"{name}{arguments}: {os.strerror(number)}")
 
 
-def own_namespaces() -> None:
-    """Give this process's children namespaces of their own for processes, mounts and inter-process communication."""
-    _call("unshare", _CLONE_NEWNS | _CLONE_NEWIPC | _CLONE_NEWPID)
+def own_processes() -> None:
+    """Let the next child be the first process of a namespace of its own: it sees no other, and all there end with it."""
+    _call("unshare", _CLONE_NEWPID)
 
 
 def reap_orphans() -> None:
@@ -60,8 +60,12 @@ def die_with_parent() -> None:
     _call("prctl", _PR_SET_PDEATHSIG, 9, 0, 0, 0)
 
 
-def fresh_scratch(limits: Limits, hidden: list[str]) -> None:
-    """Empty, bounded folders over those that can be written, over /proc, and over what this submission must not see."""
+def own_files(limits: Limits, hidden: list[str]) -> None:
+    """Empty, bounded folders over those that can be written, over /proc, and over what this submission must not see.
+
+    They, and what processes use to talk to each other, are this process's and its children's alone.
+    """
+    _call("unshare", _CLONE_NEWNS | _CLONE_NEWIPC)
     for folder in SCRATCH:
         _mount_empty(folder, f"size={limits.file_size},nr_inodes=10000,mode=1777")
     for folder in ["/proc", *hidden]:

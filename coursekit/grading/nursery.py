@@ -77,7 +77,7 @@ def supervise(
     """Run one submission in a child, watch it, end it and tell how it ended."""
     limits = Limits(**job["limits"])
     if seccomp is not None:
-        confinement.own_namespaces()
+        confinement.own_processes()
     confinement.reap_orphans()
     pid = os.fork()
     if pid == 0:
@@ -106,11 +106,11 @@ def confine(limits: Limits, hidden: list[str], seccomp: confinement.Filter | Non
     """Give up everything that the submission must not have."""
     confinement.die_with_parent()
     os.setsid()
-    if seccomp is not None:
-        confinement.fresh_scratch(limits, hidden)
-    confinement.limit_resources(limits, count_processes=seccomp is not None)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")  # if the machine runs out of memory, this is what goes first
+    if seccomp is not None:
+        confinement.own_files(limits, hidden)
+    confinement.limit_resources(limits, count_processes=seccomp is not None)
     if seccomp is not None:
         confinement.drop_privileges(user)
         seccomp.load()

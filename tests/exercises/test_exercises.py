@@ -1,6 +1,8 @@
 """Every exercise: master, student notebook, check cells, graded tests and known wrong answers hold together."""
 
 import ast
+import contextlib
+import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +10,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.exercises.marking import ROOT, mark
 from tools import make_exercises
 from tools.execute import SETUP, address
 
+ROOT = Path(__file__).resolve().parents[2]
 LINES_AT_MOST = 40
 
 
@@ -92,11 +94,31 @@ def identity(cell):
     return cell.metadata.get("nbgrader", {}).get("grade_id")
 
 
-def run(process, notebook):
-    """Run all code cells; what the cell of each grade id printed."""
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    printed = process.load([cell.source for cell in cells])
-    return {identity(cell): text for cell, text in zip(cells, printed, strict=True) if identity(cell)}
+def run(notebook):
+    """Run all code cells, which are our own, in this process; what the cell of each grade id printed."""
+    namespace, printed = {"__name__": "__main__"}, {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            output = io.StringIO()
+            with contextlib.redirect_stdout(output):
+                exec(cell.source, namespace)
+            printed[identity(cell)] = output.getvalue()
+    return printed
+
+
+@pytest.fixture
+def mark(grader, tmp_path):
+    """Mark a notebook as a lecturer does."""
+
+    def mark(exercise, notebook, seed=0):
+        path = tmp_path / "submission.ipynb"
+        nbformat.write(notebook, path)
+        result = grader.grade(path, exercise.graded_tests, student="ada", seed=seed)
+        assert result.status == "graded"
+        assert result.questions(lambda test: test.max) == exercise.points
+        return result
+
+    return mark
 
 
 def solution_lines(exercise):
@@ -179,40 +201,36 @@ def test_stored_outputs_of_the_master_say_right(exercise):
 
 
 @each_exercise
-def test_master_gets_all_points(process, exercise):
-    run(process, exercise.notebook)
-    marks = mark(process, exercise.graded_tests)
-    assert marks.problems == [] and marks.failed == []
-    assert marks.score == marks.max == exercise.points
+def test_master_gets_all_points(mark, exercise):
+    result = mark(exercise, exercise.notebook)
+    assert [test.message for test in result.tests] == [""] * len(result.tests)
+    assert result.score == result.max == sum(exercise.points.values())
+    assert result.remarks == []
 
 
 @each_exercise
-def test_right_answers_do_not_fail_by_chance(process, exercise):
-    run(process, exercise.notebook)
+def test_right_answers_do_not_fail_by_chance(mark, exercise):
     for seed in range(1, 7):
-        assert mark(process, exercise.graded_tests, seed).failed == [], f"seed {seed}"
+        result = mark(exercise, exercise.notebook, seed)
+        assert result.score == result.max, f"seed {seed}"
 
 
 @each_exercise
-def test_untouched_student_notebook_gets_no_point(process, exercise):
-    printed = run(process, exercise.student_notebook)
+def test_untouched_student_notebook_gets_no_point(mark, exercise):
+    printed = run(exercise.student_notebook)
     for cell in ("q1-check", "q2-check"):
         assert all("not yet: there is no answer here so far" in line for line in printed[cell].splitlines())
-    marks = mark(process, exercise.graded_tests)
-    assert marks.problems == []
-    assert marks.max == exercise.points
-    assert set(marks.score.values()) == {0.0}
+    assert mark(exercise, exercise.student_notebook).score == 0.0
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
-def test_wrong_answer_loses_points_and_is_named(process, wrong):
-    printed = run(process, wrong.notebook)
-    verdicts = printed.pop(f"{wrong.question}-check")
+def test_wrong_answer_loses_points_and_is_named(mark, wrong):
+    printed = run(wrong.notebook)
+    verdicts = printed[f"{wrong.question}-check"]
     assert any(": not yet: " in line and wrong.message in line for line in verdicts.splitlines()), verdicts
-    marks = mark(process, wrong.exercise.graded_tests)
-    assert marks.problems == []
-    assert marks.score.pop(wrong.question) < marks.max.pop(wrong.question)
-    assert marks.score == marks.max  # the other question is right
+    score, points = mark(wrong.exercise, wrong.notebook).questions(), dict(wrong.exercise.points)
+    assert score.pop(wrong.question) < points.pop(wrong.question)
+    assert score == points  # the other question is right
 
 
 @each_exercise

@@ -1,10 +1,8 @@
-"""A small exercise, notebooks made from cells, and one grader for all tests: it takes seconds to start."""
+"""A small exercise, and notebooks made from cells."""
 
 import json
 
 import pytest
-
-from coursekit.grading import Grader, SandboxUnavailable
 
 TESTS = """
 import numpy as np
@@ -67,16 +65,6 @@ def notebook(cells):
             "nbformat_minor": 5,
         }
     )
-
-
-@pytest.fixture(scope="session")
-def grader():
-    try:
-        grader = Grader()
-    except SandboxUnavailable as error:
-        pytest.fail(str(error))
-    yield grader
-    grader.close()
 
 
 @pytest.fixture
