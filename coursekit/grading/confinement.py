@@ -46,7 +46,7 @@ def _call(name: str, *arguments: object) -> None:
 
 
 def own_processes() -> None:
-    """Let the next child be the first process of a namespace of its own: it sees no other, and all there end with it."""
+    """Let the next child be the first process of a namespace: it sees no other, and all there end with it."""
     _call("unshare", _CLONE_NEWPID)
 
 

@@ -43,6 +43,7 @@ class Grader:
             stdout=subprocess.PIPE,
             env=inherited | own,
             text=True,
+            start_new_session=True,  # Ctrl-C is for the caller, who closes this
         )
         answer = self._exchange({"unsafe": self.unsafe})
         if "ready" not in answer:

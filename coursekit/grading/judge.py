@@ -26,13 +26,16 @@ import numpy as np
 import pytest
 
 from coursekit.grading import notebook
+from coursekit.grading.messages import clean
 from coursekit.grading.proxy import NotSendable, Session, Stopped, Student, StudentError
 from coursekit.grading.result import Limits, Result, TestResult
-from coursekit.grading.sandbox import Sandbox, SandboxUnavailable, visible
+from coursekit.grading.sandbox import Sandbox, SandboxFailed, SandboxUnavailable, visible
 
 SLACK_SECONDS = 60
 """What the tests' own computation may take on top of the submission's time."""
-OWN_FAULTS = (NameError, ImportError, SyntaxError, OSError, MemoryError, NotSendable)
+MESSAGE = 2000
+"""Characters of a test's message that are kept; it may quote what the submission returned."""
+OWN_FAULTS = (NameError, ImportError, SyntaxError, OSError, MemoryError, NotSendable, SandboxFailed)
 """Exceptions in a test that no answer of a submission explains."""
 
 
@@ -110,13 +113,13 @@ class Marking:
                 result.outcome, result.score = "passed", result.max
             return report
         result.score = 0.0
-        result.message = f"{type(error).__name__}: {error}"
+        result.message = clean(f"{type(error).__name__}: {error}", MESSAGE)
         if call.when != "call" or isinstance(error, OWN_FAULTS):
             result.outcome = "grader error"
         elif isinstance(error, AssertionError | pytest.fail.Exception):
-            result.outcome, result.message = "failed", str(error)
+            result.outcome, result.message = "failed", clean(str(error), MESSAGE)
         elif isinstance(error, StudentError):
-            result.outcome, result.message = "raised", str(error)
+            result.outcome, result.message = "raised", clean(str(error), MESSAGE)
         else:  # after an answer most likely its doing, before any our own fault
             result.outcome = "unclear"
         return report
@@ -144,7 +147,8 @@ def judge(job: dict[str, Any], sandbox: Sandbox | None) -> Result:
         problem = str(error)
     session = None
     if sandbox is not None and not problem:
-        hidden = [str(path) for path in {tests.parent, Path(job["notebook"]).parent} if visible(path)]
+        solutions = next((path for path in tests.parents if path.name == "solutions"), tests.parent)
+        hidden = [str(path) for path in {solutions, Path(job["notebook"]).parent} if visible(path)]
         session = Session(sandbox, sources, limits, hidden)
     about = f"{student}\0{checksum}".encode("utf-8", "surrogatepass")
     plugin = Marking(session, key=f"{type(job['seed']).__name__} {job['seed']}".encode(), about=about)

@@ -134,9 +134,9 @@ class Channel:
         return bytes(parts)
 
 
-def clean(text: Any) -> str:
-    """Text from a submission, fit for a terminal, a table and a page: one or more short lines, printable, bounded."""
+def clean(text: Any, length: int = TEXT) -> str:
+    """Text from a submission, fit for a terminal, a table and a page: printable lines, bounded."""
     if not isinstance(text, str):
         return ""
-    kept = "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text[:TEXT])
+    kept = "".join(mark if mark.isprintable() or mark == "\n" else "\ufffd" for mark in text[:length])
     return kept.encode("utf-8", "replace").decode("utf-8")

@@ -32,10 +32,10 @@ def read_bytes(path: Path, largest: int) -> bytes:
         raise BadNotebook("there is no such file") from None
     except (OSError, ValueError) as error:
         raise BadNotebook(f"it cannot be read as a plain file ({type(error).__name__})") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise BadNotebook("it is not a plain file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise BadNotebook("it is not a plain file")
         content = file.read(largest + 1)
     if len(content) > largest:
         raise BadNotebook(f"it has more than {largest} bytes")

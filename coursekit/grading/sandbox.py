@@ -19,7 +19,7 @@ from typing import Any
 
 import coursekit
 from coursekit.grading.confinement import HOME
-from coursekit.grading.messages import Channel, ProtocolError
+from coursekit.grading.messages import Channel
 from coursekit.grading.result import Limits
 
 START_SECONDS = 120
@@ -45,6 +45,10 @@ class SandboxUnavailable(RuntimeError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(HOW_TO.format(reason=reason.strip() or "no reason was given"))
+
+
+class SandboxFailed(RuntimeError):
+    """The sandbox itself has ended or answers no more: no submission's fault."""
 
 
 class Sandbox:
@@ -93,6 +97,8 @@ class Sandbox:
         job = {"limits": dataclasses.asdict(limits), "hidden": hidden}
         try:
             socket.send_fds(self.control, [json.dumps(job).encode()], [theirs.fileno(), their_reports.fileno()])
+        except OSError as error:
+            raise SandboxFailed(f"the sandbox takes no more submissions ({error!r})") from None
         finally:
             theirs.close()
             their_reports.close()
@@ -120,12 +126,12 @@ class Run:
         """Kill the process and all that it started; why the supervisor had ended it already (or None), and its peak."""
         if self.ended is None:
             self.socket.close()
-            self.reports.shutdown(socket.SHUT_WR)
             self.reports.settimeout(END_SECONDS)
             try:
+                self.reports.shutdown(socket.SHUT_WR)
                 self.ended = json.loads(self.reports.recv(4096))
             except (OSError, ValueError) as error:
-                raise ProtocolError(f"the supervisor of a submission gave no report ({error!r})") from None
+                raise SandboxFailed(f"the supervisor of a submission gave no report ({error!r})") from None
             finally:
                 self.reports.close()
         return self.ended
