@@ -201,16 +201,16 @@ class _Mean:
 
     def __init__(self) -> None:
         self.totals: dict[str, Tensor] = {}
-        self.examples = 0
+        self.examples: dict[str, int] = {}  # by name: a player may not move at every step
 
     def add(self, scalars: dict[str, Tensor], examples: int) -> None:
-        self.examples += examples
         for name, value in scalars.items():
             total = self.totals.get(name)
             self.totals[name] = value * examples if total is None else total + value * examples
+            self.examples[name] = self.examples.get(name, 0) + examples
 
     def result(self, place: Any) -> dict[str, float]:
-        means = {name: place.mean(total / self.examples).item() for name, total in self.totals.items()}
+        means = {name: place.mean(total / self.examples[name]).item() for name, total in self.totals.items()}
         for name, value in means.items():
             if value != value or abs(value) == float("inf"):
                 raise FloatingPointError(
