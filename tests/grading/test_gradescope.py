@@ -73,6 +73,7 @@ def test_same_bytes_twice(tmp_path, master):
     for name in ("one", "two"):
         written(tmp_path / name, master)
     assert (tmp_path / "one/autograder.zip").read_bytes() == (tmp_path / "two/autograder.zip").read_bytes()
+    assert {entry.date_time for entry in written(tmp_path / "one", master).infolist()} == {(1980, 1, 1, 0, 0, 0)}
     written(tmp_path / "unsafe", master, unsafe_no_sandbox=True)
     assert (tmp_path / "one/autograder.zip").read_bytes() != (tmp_path / "unsafe/autograder.zip").read_bytes()
 
