@@ -147,3 +147,14 @@ def test_a_latent_plot_shows_every_code():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [str(i) for i in range(10)]
     with pytest.raises(ValueError, match=r"codes must have shape \(N, 2\), had \(50, 3\)"):
         ck.plot.latent(torch.randn(50, 3), labels)
+
+
+def test_check_measures_the_distance_where_the_right_answer_is_infinite(capsys):
+    right = torch.tensor([-torch.inf, 1.0])
+    ck.check("q1", torch.tensor([-torch.inf, 3.0]), right)
+    ck.check("q1", torch.tensor([0.0, 1.0]), right)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "q1: not yet: it differs from the right answer by up to 2",
+        "q1: not yet: it differs from the right answer by up to inf",
+    ]
