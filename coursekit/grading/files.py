@@ -62,7 +62,7 @@ def _hidden(character: str) -> bool:
 def table(rows: Iterable[Sequence[object]]) -> str:
     """Rows as CSV. Text that a spreadsheet would take for a formula gets an apostrophe in front."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([_guarded(cell) for cell in row] for row in rows)
+    csv.writer(text).writerows([_guarded(cell) for cell in row] for row in rows)
     return text.getvalue()
 
 
