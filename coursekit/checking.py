@@ -63,7 +63,7 @@ def _verdict(answer: Any, right: Any, mistakes: Mapping[str, Value], rtol: float
     if _close(given, -wanted, rtol, atol):
         return "not yet: the sign is turned round"
     apart = torch.where(given == wanted, 0.0, given - wanted)  # inf - inf is nan, and no distance
-    difference = apart.abs().nan_to_num(math.inf).max().item()
+    difference = apart.abs().nan_to_num(math.inf, posinf=math.inf).max().item()
     return f"not yet: it differs from the right answer by up to {difference:.3g}"
 
 

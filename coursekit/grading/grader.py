@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import coursekit
 from coursekit.grading.result import Limits, Result
-from coursekit.grading.sandbox import SandboxUnavailable
+from coursekit.grading.sandbox import SandboxUnavailable, packages
 
 
 class Grader:
@@ -36,9 +37,11 @@ class Grader:
 
     def _start(self) -> None:
         own = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OMP_NUM_THREADS": "1"}
+        own["PYTHONPATH"] = os.pathsep.join([str(Path(coursekit.__file__).parents[1]), *packages()])
         inherited = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "coursekit.grading.judge"],
+            # -P: the folder where the caller stands may be full of submissions, which must not be imported from
+            [sys.executable, "-P", "-m", "coursekit.grading.judge"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=inherited | own,

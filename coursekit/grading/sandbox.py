@@ -71,7 +71,7 @@ class Sandbox:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with tempfile.TemporaryFile() as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "coursekit.grading.nursery"] if unsafe else bubblewrap(),
+                [sys.executable, "-P", "-m", "coursekit.grading.nursery"] if unsafe else bubblewrap(),
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -189,7 +189,7 @@ def bubblewrap() -> list[str]:
             command += ["--dir", str(parent)]
         command += ["--ro-bind", source, path]
     command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", HOME, "--remount-ro", "/"]
-    return [*command, "--chdir", "/", sys.executable, "-m", "coursekit.grading.nursery"]
+    return [*command, "--chdir", "/", sys.executable, "-P", "-m", "coursekit.grading.nursery"]
 
 
 def packages() -> list[str]:

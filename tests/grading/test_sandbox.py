@@ -174,6 +174,17 @@ def test_arrays_are_copies(box):
     session.end()
 
 
+def test_the_folder_of_submissions_is_not_imported_from(graded_tests, tmp_path, monkeypatch):
+    (tmp_path / "safetensors.py").write_text("open('imported', 'w')")
+    (tmp_path / "numpy.py").write_text("open('imported', 'w')")
+    path = tmp_path / "submission.ipynb"
+    path.write_text(notebook(RIGHT))
+    monkeypatch.chdir(tmp_path)
+    with Grader() as grader:
+        assert grader.grade("submission.ipynb", graded_tests, student="ada").score == MAX
+    assert not (tmp_path / "imported").exists()
+
+
 # --- where there is no sandbox ----------------------------------------------------------------------------------
 
 
