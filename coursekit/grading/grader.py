@@ -14,7 +14,7 @@ from typing import Any
 
 import coursekit
 from coursekit.grading.result import Limits, Result
-from coursekit.grading.sandbox import SandboxUnavailable, packages
+from coursekit.grading.sandbox import SandboxUnavailable
 
 
 class Grader:
@@ -37,7 +37,8 @@ class Grader:
 
     def _start(self) -> None:
         own = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OMP_NUM_THREADS": "1"}
-        own["PYTHONPATH"] = os.pathsep.join([str(Path(coursekit.__file__).parents[1]), *packages()])
+        home = str(Path(coursekit.__file__).parents[1])
+        own["PYTHONPATH"] = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
         inherited = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
         self.process = subprocess.Popen(
             # -P: the folder where the caller stands may be full of submissions, which must not be imported from
