@@ -198,6 +198,8 @@ _KINDS |= {"LinAlgError", "OutOfMemoryError", "AcceleratorError"}
 
 def explanation(test: TestResult) -> str:
     """Why a public test gave no points, in words that may be shown to the student."""
+    if test.outcome == "raised" and raised_kind(test) == "NotImplementedError":
+        return "There is no answer here so far: your code raised NotImplementedError."
     if test.outcome == "raised":
         return f"Your code raised {test.message}"
     if test.outcome == "grader error":

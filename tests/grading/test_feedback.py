@@ -160,6 +160,7 @@ def test_what_helps_is_kept():
     assert "softplus of a batch, softplus of a batch" in reduced(WRONG["long"])
     assert "[3, 2]" in reduced("the gradient at [3, 2] must\nbe negative")  # a test's own words
     assert explanation(public("")) == "The answer is not right."
+    assert "no answer here so far" in explanation(public("NotImplementedError", "raised"))
     assert "operands could not be broadcast together with shapes (3,) (4,)" in explanation(
         public(SILENT["in the test, shapes"])
     )
