@@ -314,6 +314,15 @@ def test_a_fault_of_a_worker_is_no_zero(grade_all, tmp_path, marked, monkeypatch
     assert marked == ["bob"]
 
 
+def test_a_fault_of_a_test_is_no_zero_either(grade_all, tmp_path, solutions):
+    with open(solutions / NAME / "test_softplus.py", "a") as file:
+        file.write('\n\n@pytest.mark.question("q1")\ndef test_mistyped(student):\n    assert answr\n')
+    assert grade_all()[0].status.startswith("grader error: test_mistyped: NameError")
+    ada, _, eve = rows_of(tmp_path / "marks")
+    assert [ada[name] for name in ("score", "max", "q1", "q2", "q3", "needs_review")] == ["", "9.5", "", "", "", "True"]
+    assert (eve["score"], eve["max"]) == ("0", "9.5")
+
+
 def test_what_reaches_a_worker_is_the_tests_and_the_notebook(grade_all, monkeypatch):
     seen = []
     marked = cluster.Marker.mark
