@@ -78,6 +78,8 @@ class Marking:
                 max=float(points.args[0]) if points and points.args else 1.0,
                 outcome="not run",
             )
+        # Public tests first: what the submission says in one is shown, and it must not know the others' inputs yet.
+        items.sort(key=lambda item: not self.results[item.nodeid].public)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:

@@ -105,6 +105,17 @@ def test_the_same_seed_gives_the_same_inputs_and_another_does_not(mark, tmp_path
     assert len(set(different)) == 4
 
 
+def test_public_tests_come_first(mark, tmp_path):
+    """So that what a submission says in one, which it may read later, tells nothing of the inputs of a hidden one."""
+    tests = tmp_path / "test_order.py"
+    tests.write_text(
+        "import pytest\ndef test_hidden(student):\n    student.note('hidden')\n"
+        "@pytest.mark.public\ndef test_public(student):\n    assert False, student.note('public')\n"
+    )
+    result = mark(["said = []\ndef note(word):\n    said.append(word)\n    return ' '.join(said)"], tests=tests)
+    assert [(test.test, test.message) for test in result.tests] == [("test_hidden", ""), ("test_public", "public")]
+
+
 def test_random_answers_get_the_same_marks_twice(mark):
     cells = with_cell("def softplus(x):\n    return torch.log1p(x.exp()) if torch.rand(()) < 0.5 else x")
     assert len({tuple(outcomes(mark(cells)).items()) for _ in range(3)}) == 1
