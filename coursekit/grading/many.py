@@ -123,7 +123,7 @@ def grade_all(
                 out.rmdir()
             raise
         _prepare(out, run)
-        lost = written.collect(_readable(found), exercise, out)
+        lost = written.collect(_contents(found), exercise, out)
         ordered = [results[submission.student] for submission in found]
         _write_marks(out, run, ordered, lost)
     return ordered
@@ -150,6 +150,8 @@ def merge(out: Path) -> int:
             results = [Result.from_json(_result_file(out, student).read_text()) for student in run.students]
         except FileNotFoundError:
             raise ValueError(f"not all of {out} is marked yet: `coursekit grade` first, which continues") from None
+        if unknown := sorted(written.read(out, run.as_exercise()).keys() - set(run.students)):
+            raise ValueError(f"{written.SHEET} has points for {unknown[0]!r}, who handed in nothing: mend the name")
         run.merged = True
         missing = _write_marks(out, run, results)
         files.write(out / RUN, _json(run))
@@ -247,10 +249,12 @@ def _kept(out: Path, submission: Submission, run: Run, unsafe_no_sandbox: bool) 
         return result if result.status == f"bad notebook: {error}" else None
 
 
-def _readable(found: list[Submission]) -> Iterator[tuple[str, bytes]]:
+def _contents(found: list[Submission]) -> Iterator[tuple[str, bytes]]:
     for submission in found:
-        with contextlib.suppress(BadNotebook):
+        try:
             yield submission.student, submission.read()
+        except BadNotebook:
+            yield submission.student, b""
 
 
 def _run(out: Path, exercise: Exercise, found: list[Submission], tests: str, seed: str | None) -> Run:

@@ -401,14 +401,15 @@ def test_written_answers_are_merged(grade_all, tmp_path, submissions):
         grade_all()  # another run keeps what was merged
 
 
-def test_points_that_cannot_be_right_are_refused(grade_all, tmp_path):
+@pytest.mark.parametrize(("changed", "message"), [({"points": "3"}, "from 0 to 2"), ({"student": "adda"}, "mend the")])
+def test_points_that_cannot_be_right_are_refused(grade_all, tmp_path, changed, message):
     out = tmp_path / "marks"
     grade_all()
     sheet = files.read_table(out / written.SHEET)
-    sheet[0]["points"] = "3"
+    sheet[0] |= {"points": "1"} | changed
     files.write(out / written.SHEET, files.table([list(sheet[0]), *(list(row.values()) for row in sheet)]))
     before = contents(out)
-    with pytest.raises(ValueError, match="from 0 to 2"):
+    with pytest.raises(ValueError, match=message):
         many.merge(out)
     assert contents(out) == before
 
