@@ -55,7 +55,9 @@ def test_a_killed_run_continues(class_of_eight, solutions, tmp_path):
     assert finished.returncode == 0, finished.stderr
     assert "8/8" in finished.stderr  # the bar
     command = [*COMMAND, *map(str, grading(class_of_eight, solutions, out, "--workers", 2))]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    (tmp_path / "tmp").mkdir()  # nobody removes what a killed process has there
+    environment = os.environ | {"TMPDIR": str(tmp_path / "tmp")}
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment)
     wait_for(lambda: len(list(out.glob("results/*.json"))) >= 3)
     others = psutil.Process(process.pid).children(recursive=True)
     process.kill()
