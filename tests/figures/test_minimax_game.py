@@ -201,7 +201,8 @@ def test_a_perfect_discriminator_stalls_the_minimax_game_alone(call):
     slopes = (
         "(loss) => { const game = functions.start(0);"
         "for (let i = 0; i < 200; i++) functions.trainDiscriminator(game, 'one', 0.01);"
-        "return functions.generatorStep(game.generator, game.discriminator, lib.linspace(0.02, 0.98, 200), loss).push; }"
+        "const z = lib.linspace(0.02, 0.98, 200);"
+        "return functions.generatorStep(game.generator, game.discriminator, z, loss).push; }"
     )
     assert call(slopes, "minimax") < 0.05
     assert call(slopes, "non-saturating") > 10 * call(slopes, "minimax")
