@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from coursekit import adversarial, autoencoders, data, density, distributions, figures, plot, training
+    from coursekit import adversarial, autoencoders, data, density, distributions, evaluation, figures, plot, training
     from coursekit.checking import check
     from coursekit.claims import ClaimError, IdentityError, claim, identity
     from coursekit.source import show
@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("adversarial", "autoencoders", "data", "density", "distributions", "figures", "plot", "training")
+_MODULES = (
+    "adversarial",
+    "autoencoders",
+    "data",
+    "density",
+    "distributions",
+    "evaluation",
+    "figures",
+    "plot",
+    "training",
+)
 _HOME_OF = {  # public name: the module that defines it
     "History": "training",
     "device": "training",
@@ -42,6 +52,7 @@ __all__ = [
     "density",
     "device",
     "distributions",
+    "evaluation",
     "figures",
     "fit",
     "identity",
