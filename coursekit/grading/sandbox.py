@@ -43,8 +43,10 @@ HOW_TO = """Submissions run in a sandbox made by bubblewrap, which cannot be had
 class SandboxUnavailable(RuntimeError):
     """There is no sandbox on this machine; the message says why and how to get one."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(HOW_TO.format(reason=reason.strip() or "no reason was given"))
+
+def unavailable(reason: str) -> SandboxUnavailable:
+    """The exception for a reason."""
+    return SandboxUnavailable(HOW_TO.format(reason=reason.strip() or "no reason was given"))
 
 
 class SandboxFailed(RuntimeError):
@@ -88,7 +90,7 @@ class Sandbox:
             if not started:
                 self.close()
                 errors.seek(0)
-                raise SandboxUnavailable(errors.read(2000).decode("utf-8", "replace"))
+                raise unavailable(errors.read(2000).decode("utf-8", "replace"))
 
     def run(self, limits: Limits, hidden: list[str]) -> Run:
         """A fresh confined process, ready to load a submission; it sees nothing of the folders ``hidden``."""
@@ -163,7 +165,7 @@ def bubblewrap() -> list[str]:
     """The command that starts the warm process in the sandbox."""
     program = shutil.which("bwrap")
     if program is None:
-        raise SandboxUnavailable("There is no program `bwrap`.")
+        raise unavailable("There is no program `bwrap`.")
     command = [program, "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
     command += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     capabilities = ["CAP_SYS_ADMIN", "CAP_SETPCAP"]  # to make each submission's namespaces, and to drop them all

@@ -6,9 +6,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from coursekit.grading import Grader, Limits, SandboxUnavailable, sandbox
@@ -190,8 +192,9 @@ def test_the_folder_of_submissions_is_not_imported_from(graded_tests, tmp_path, 
 
 def test_without_bubblewrap_it_refuses_and_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SandboxUnavailable, match="There is no program `bwrap`(.|\n)*apt install bubblewrap"):
+    with pytest.raises(SandboxUnavailable, match="There is no program `bwrap`(.|\n)*apt install bubblewrap") as caught:
         Grader()
+    assert str(caught.value).count("apt install") == 1
 
 
 def test_where_namespaces_are_forbidden_it_refuses_with_the_reason(monkeypatch, tmp_path):
@@ -240,3 +243,23 @@ def test_it_works_without_privileges(graded_tests, tmp_path):
             text=True,
         )
     assert done.stdout == f"graded {MAX} True\n", done.stderr
+
+
+def test_nothing_goes_on_when_the_caller_is_killed(graded_tests, tmp_path):
+    path = tmp_path / "submission.ipynb"
+    path.write_text(notebook(["import time\ntime.sleep(100)"]))
+    code = (
+        "import sys\nfrom coursekit.grading import Grader\ngrader = Grader()\nprint(grader.process.pid, flush=True)\n"
+        f"grader.grade({str(path)!r}, {str(graded_tests)!r}, student='ada')\n"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    judge = psutil.Process(int(caller.stdout.readline()))
+    deadline = time.monotonic() + 30
+    while len(judge.children()) < 2 and time.monotonic() < deadline:  # bubblewrap, and the fork that marks
+        time.sleep(0.05)
+    everyone = [judge, *judge.children(recursive=True)]
+    assert len(everyone) > 3
+    caller.kill()
+    gone, alive = psutil.wait_procs(everyone, timeout=10)
+    assert alive == []
+    assert caller.communicate()[1] == ""
