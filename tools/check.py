@@ -47,7 +47,7 @@ def single_threaded(*command: str | Path) -> bool:
 
 
 def system() -> bool:
-    """Install what pip cannot: a browser for the site's tests, node for the live figures' and the workflows', bubblewrap for marking."""
+    """Install what pip cannot: a browser for the site, node for live figures and workflows, bubblewrap for marking."""
     commands = {
         "chromium": ("chromium", "chromium-browser", "google-chrome"),
         "node": ("node",),

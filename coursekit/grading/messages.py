@@ -20,6 +20,8 @@ from safetensors.numpy import load, save
 LENGTHS = struct.Struct(">II")
 DEPTH = 50
 """How deeply lists and dictionaries may lie in each other."""
+STRUCTURE = 2**20
+"""Bytes of an answer that are not array data."""
 TEXT = 500
 """Characters of a message that are kept."""
 
@@ -95,11 +97,15 @@ def frame(message: dict[str, Any], arrays: dict[str, np.ndarray] | None = None) 
 
 
 class Channel:
-    """Frames over a socket, each with a deadline and a largest size."""
+    """Frames over a socket, each with a deadline and a largest size.
 
-    def __init__(self, connection: socket.socket, largest: int) -> None:
+    ``structure`` is the largest size of what is not array data: small text can become many Python objects.
+    """
+
+    def __init__(self, connection: socket.socket, largest: int, structure: int) -> None:
         self.connection = connection
         self.largest = largest
+        self.structure = structure
 
     def send(self, content: bytes, deadline: float | None = None) -> None:
         """Write a frame. TimeoutError after the deadline (of `time.monotonic`), OSError when the other end is gone."""
@@ -111,7 +117,11 @@ class Channel:
         text_length, data_length = LENGTHS.unpack(self._exactly(LENGTHS.size, deadline))
         if text_length + data_length > self.largest:
             raise ProtocolError(f"a frame of {text_length + data_length} bytes; at most {self.largest} are allowed")
+        if text_length > self.structure:
+            raise ProtocolError(f"{text_length} bytes of JSON; at most {self.structure} are allowed")
         text, data = self._exactly(text_length, deadline), self._exactly(data_length, deadline)
+        if int.from_bytes(data[:8], "little") > self.structure:  # where safetensors says how long its own JSON is
+            raise ProtocolError(f"arrays described in more than {self.structure} bytes")
         try:
             message, arrays = json.loads(text), load(data) if data else {}
         except Exception as error:  # the parsers' errors have no common base, RecursionError among them

@@ -131,7 +131,7 @@ def run(channel: socket.socket, limits: Limits) -> None:
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(name, signal.SIG_DFL)
-    Worker(Channel(channel, limits.answer_size)).serve()
+    Worker(Channel(channel, limits.answer_size, limits.answer_size)).serve()
 
 
 def watch(pid: int, reports: socket.socket, limits: Limits) -> tuple[str | None, int]:

@@ -27,7 +27,7 @@ class Limits:
     seconds: float = 180.0
     """For the whole submission."""
     file_size: int = 64 * 2**20
-    """Of one file that it writes; all its files together may take four times as much."""
+    """Of one file that it writes; all its files together may take three times as much."""
     answer_size: int = 64 * 2**20
     """Of one answer to a graded test."""
     notebook_size: int = 20 * 2**20

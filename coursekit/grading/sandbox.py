@@ -19,7 +19,7 @@ from typing import Any
 
 import coursekit
 from coursekit.grading.confinement import HOME
-from coursekit.grading.messages import Channel
+from coursekit.grading.messages import STRUCTURE, Channel
 from coursekit.grading.result import Limits
 
 START_SECONDS = 120
@@ -120,7 +120,7 @@ class Run:
 
     def __init__(self, channel: socket.socket, reports: socket.socket, limits: Limits) -> None:
         self.socket = channel
-        self.channel = Channel(channel, limits.answer_size)
+        self.channel = Channel(channel, limits.answer_size, STRUCTURE)
         self.reports = reports
         self.ended: dict[str, Any] | None = None
 

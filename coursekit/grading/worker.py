@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from coursekit.grading.messages import TEXT, Channel, Encoder, decode, frame
+from coursekit.grading.messages import LENGTHS, STRUCTURE, TEXT, Channel, Encoder, decode, frame
 
 
 class Worker:
@@ -114,8 +114,12 @@ class Worker:
         """The answer with a value."""
         encoder = Encoder(self.keep)
         content = frame({"number": request["number"], "result": encoder.encode(plain(value))}, encoder.arrays)
-        if len(content) > self.channel.largest:
-            raise ValueError(f"its answer takes {len(content)} bytes; at most {self.channel.largest} can be sent")
+        structure, _ = LENGTHS.unpack_from(content)
+        if len(content) > self.channel.largest or structure > STRUCTURE:
+            raise ValueError(
+                f"its answer takes {len(content)} bytes; at most {self.channel.largest} can be sent, and {STRUCTURE} "
+                "besides tensors"
+            )
         return content
 
     @staticmethod

@@ -177,6 +177,7 @@ ATTACKS = {
     "descriptors": (["import os\na = []\nwhile True: a.append(os.dup(0))"], "graded"),
     "output": (["import os\nfor _ in range(2000):\n    os.write(1, bytes(2**16)); print('x' * 2**16)"], "graded"),
     "a huge answer": (["import torch\ndef softplus(x): return torch.zeros(2**22)"], "graded"),
+    "a huge list": (["def softplus(x): return [1.5] * 3 * 10**5"], "graded"),
     "a huge text": (["def softplus(x): raise ValueError('a' * 2**22)\ndef twice(f, x): return 'a' * 2**24"], "graded"),
     # the channel
     "garbage on the channel": ([CHANNEL, "channel().sendall(bytes(range(256)) * 64)\ntime.sleep(9)"], "protocol error"),
@@ -197,6 +198,18 @@ ATTACKS = {
             CHANNEL,
             "header = json.dumps({'0': {'dtype': 'F32', 'shape': [2**40], 'data_offsets': [0, 4]}}).encode()",
             "send(b'{}', struct.pack('<Q', len(header)) + header + bytes(4))",
+        ],
+        "protocol error",
+    ),
+    "many small objects on the channel": (
+        [CHANNEL, "send(b'{\"number\": 1, \"result\": {\"list\": [' + b'[],' * 10**6 + b'1]}}')"],
+        "protocol error",
+    ),
+    "many small arrays on the channel": (
+        [
+            CHANNEL,
+            "header = {str(i): {'dtype': 'F32', 'shape': [0], 'data_offsets': [0, 0]} for i in range(30000)}\n"
+            "header = json.dumps(header).encode()\nsend(b'{}', struct.pack('<Q', len(header)) + header)",
         ],
         "protocol error",
     ),
