@@ -23,7 +23,6 @@ _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION_3 = 0x20080522
 
 HOME = "/home/student"
-SCRATCH = ("/tmp", HOME, "/dev/shm")
 
 # Nothing that numerical Python needs: namespaces, the inside of other processes, memory that no limit counts, the
 # kernel's keys.
@@ -60,13 +59,13 @@ def die_with_parent() -> None:
     _call("prctl", _PR_SET_PDEATHSIG, 9, 0, 0, 0)
 
 
-def own_files(limits: Limits, hidden: list[str]) -> None:
+def own_files(limits: Limits, scratch: list[str], hidden: list[str]) -> None:
     """Empty, bounded folders over those that can be written, over /proc, and over what this submission must not see.
 
     They, and what processes use to talk to each other, are this process's and its children's alone.
     """
     _call("unshare", _CLONE_NEWNS | _CLONE_NEWIPC)
-    for folder in SCRATCH:
+    for folder in scratch:
         _mount_empty(folder, f"size={limits.file_size},nr_inodes=10000,mode=1777")
     for folder in ["/proc", *hidden]:
         if Path(folder).is_dir():

@@ -83,7 +83,7 @@ def supervise(
     if pid == 0:
         reports.close()
         try:
-            confine(limits, job["hidden"], seccomp, user)
+            confine(limits, job, seccomp, user)
             run(channel, limits)
         finally:
             os._exit(0)
@@ -102,14 +102,14 @@ def supervise(
     reports.send(json.dumps({"reason": reason, "peak": peak}).encode())
 
 
-def confine(limits: Limits, hidden: list[str], seccomp: confinement.Filter | None, user: int | None) -> None:
+def confine(limits: Limits, job: dict[str, Any], seccomp: confinement.Filter | None, user: int | None) -> None:
     """Give up everything that the submission must not have."""
     confinement.die_with_parent()
     os.setsid()
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")  # if the machine runs out of memory, this is what goes first
     if seccomp is not None:
-        confinement.own_files(limits, hidden)
+        confinement.own_files(limits, job["scratch"], job["hidden"])
     confinement.limit_resources(limits, count_processes=seccomp is not None)
     if seccomp is not None:
         confinement.drop_privileges(user)

@@ -96,7 +96,7 @@ class Sandbox:
         """A fresh confined process, ready to load a submission; it sees nothing of the folders ``hidden``."""
         channel, theirs = socket.socketpair()
         reports, their_reports = socket.socketpair()
-        job = {"limits": dataclasses.asdict(limits), "hidden": hidden}
+        job = {"limits": dataclasses.asdict(limits), "scratch": scratch(), "hidden": hidden}
         try:
             socket.send_fds(self.control, [json.dumps(job).encode()], [theirs.fileno(), their_reports.fileno()])
         except OSError as error:
@@ -144,6 +144,7 @@ def environment(home: str, *, confined: bool) -> dict[str, str]:
     variables = {
         "PATH": "/usr/bin:/bin",
         "HOME": home,
+        "TMPDIR": home,
         "LANG": "C.UTF-8",
         "USER": "student",
         "MPLBACKEND": "Agg",
@@ -185,13 +186,19 @@ def bubblewrap() -> list[str]:
             command += ["--ro-bind", folder, folder]
     for path in SYSTEM_FILES:
         command += ["--ro-bind-try", path, path]
+    command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", HOME]
     package = str(Path(coursekit.__file__).parent)
     for source, path in [*((path, path) for path in installation()), (package, f"{PACKAGE}/coursekit")]:
         for parent in reversed(Path(path).parents):  # left to itself, bubblewrap makes them for its own user only
             command += ["--dir", str(parent)]
         command += ["--ro-bind", source, path]
-    command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", HOME, "--remount-ro", "/"]
+    command += ["--remount-ro", "/tmp", "--remount-ro", "/"]
     return [*command, "--chdir", "/", sys.executable, "-P", "-m", "coursekit.grading.nursery"]
+
+
+def scratch() -> list[str]:
+    """The folders that a submission can write to: not /tmp where Python's installation lies below it."""
+    return [HOME, "/dev/shm"] + ([] if any(_below(path, ["/tmp"]) for path in installation()) else ["/tmp"])
 
 
 def packages() -> list[str]:
