@@ -33,11 +33,11 @@ def grading(submissions, solutions, out, *more):
 
 @pytest.fixture
 def class_of_eight(tmp_path):
-    """All right, each a little different."""
+    """All right, each a little different, and slow enough to be interrupted."""
     for number in range(8):
         path = tmp_path / "class" / f"student{number}" / "softplus.ipynb"
         path.parent.mkdir(parents=True)
-        path.write_text(notebook_with([*RIGHT, f"# {number}"], "Because."))
+        path.write_text(notebook_with([*RIGHT, "import time\ntime.sleep(1)", f"# {number}"], "Because."))
     return tmp_path / "class"
 
 
