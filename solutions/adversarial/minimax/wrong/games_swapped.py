@@ -1,0 +1,9 @@
+"""q1: you have the two games the wrong way round"""
+
+from torch.nn.functional import softplus
+
+
+def player_losses(real, fake, game):
+    discriminator = softplus(-real).mean(dim=-1) + softplus(fake).mean(dim=-1)
+    generator = softplus(-fake).mean(dim=-1) if game == "minimax" else -softplus(fake).mean(dim=-1)
+    return discriminator, generator

@@ -1,0 +1,15 @@
+"""q2: where neither can come, D is the share"""
+
+import math
+
+import torch
+from torch.nn.functional import softplus
+
+
+def best_discriminator(log_p, log_q, share):
+    log_real, log_fake = log_p + math.log(share), log_q + math.log1p(-share)
+    nowhere = log_real.isneginf() & log_fake.isneginf()
+    logit = torch.where(nowhere, 0.0, log_real - log_fake)
+    on_data = torch.where(log_real.isneginf(), 0.0, log_real.exp() * -softplus(-logit))
+    on_fakes = torch.where(log_fake.isneginf(), 0.0, log_fake.exp() * -softplus(logit))
+    return logit.sigmoid(), (on_data + on_fakes).sum(dim=-1)
