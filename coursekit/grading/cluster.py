@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import signal
 import tempfile
 import threading
@@ -160,19 +159,8 @@ def mark(client: Client, marker: Marker, jobs: Iterator[Job]) -> Iterator[Result
 
 def _fault(job: Job, marker: Marker, error: BaseException) -> Result:
     """What there is to say where a worker failed."""
-    return Result(
-        student=job.student,
-        status=f"grader error: {type(error).__name__}: {error}",
-        score=math.nan,
-        max=math.nan,
-        tests=[],
-        needs_review=True,
-        sha256="",
-        seed=marker.seed,
-        exercise=marker.exercise,
-        seconds=0.0,
-        sandboxed=not marker.unsafe,
-    )
+    why = f"{type(error).__name__}: {error}"
+    return Result.fault(job.student, why, seed=marker.seed, exercise=marker.exercise, sandboxed=not marker.unsafe)
 
 
 @contextlib.contextmanager

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-import math
 import os
 import secrets
 import subprocess
@@ -88,24 +88,13 @@ class Grader:
         if self.process.poll() is not None:
             self.close()
             self._start()
-        return Result(
-            student=student,
-            status=f"grader error: {answer['fault']}",
-            score=math.nan,
-            max=math.nan,
-            tests=[],
-            needs_review=True,
-            sha256="",
-            seed=seed,
-            exercise="",
-            seconds=0.0,
-            sandboxed=not self.unsafe,
-        )
+        return Result.fault(student, answer["fault"], seed=seed, exercise="", sandboxed=not self.unsafe)
 
     def close(self) -> None:
         """End the process and the sandbox."""
         assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # what a dead process was not told any more
+            self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
 

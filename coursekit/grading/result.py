@@ -75,6 +75,23 @@ class Result:
     remarks: list[str] = field(default_factory=list)
     """What a person should know: cells that raised, names that were not found."""
 
+    @classmethod
+    def fault(cls, student: str, why: str, *, seed: int | str, exercise: str, sandboxed: bool) -> Result:
+        """What there is to say where the grader itself failed: no points, and no zero."""
+        return cls(
+            student=student,
+            status=f"grader error: {why}",
+            score=math.nan,
+            max=math.nan,
+            tests=[],
+            needs_review=True,
+            sha256="",
+            seed=seed,
+            exercise=exercise,
+            seconds=0.0,
+            sandboxed=sandboxed,
+        )
+
     def questions(self, value: Callable[[TestResult], float] = lambda test: test.score) -> dict[str, float]:
         """Points of each question in the order of the tests; ``max`` instead with ``lambda test: test.max``."""
         points: dict[str, float] = {}

@@ -264,3 +264,14 @@ def test_nothing_goes_on_when_the_caller_is_killed(graded_tests, tmp_path):
     gone, alive = psutil.wait_procs(everyone, timeout=10)
     assert alive == []
     assert caller.communicate()[1] == ""
+
+
+def test_a_grader_whose_process_died_says_so_and_starts_anew(graded_tests, tmp_path):
+    path = tmp_path / "submission.ipynb"
+    path.write_text(notebook(RIGHT))
+    with Grader() as grader:
+        grader.process.kill()
+        grader.process.wait()
+        result = grader.grade(path, graded_tests, student="ada")
+        assert result.status.startswith("grader error") and result.needs_review and result.score != result.score
+        assert grader.grade(path, graded_tests, student="ada").score == MAX
