@@ -1,8 +1,9 @@
-"""Data sets: handwritten digits that come with the package, full sets that are downloaded, densities in the plane."""
+"""Data: bundled digits, full sets that are downloaded, images with known factors, densities in the plane."""
 
 from coursekit.data.digits import fashion_mnist, mnist
 from coursekit.data.errors import DataError
 from coursekit.data.examples import Batch, Digits, DynamicBinarisation, Examples
+from coursekit.data.factors import FactorBatch, Shapes, draw_shapes, shapes
 from coursekit.distributions.planar import (
     Checkerboard,
     GaussianGrid,
@@ -21,13 +22,17 @@ __all__ = [
     "Digits",
     "DynamicBinarisation",
     "Examples",
+    "FactorBatch",
     "GaussianGrid",
     "GaussianRing",
     "Pinwheel",
     "PlanarDensity",
     "PlanarMixture",
     "Rings",
+    "Shapes",
     "TwoMoons",
+    "draw_shapes",
     "fashion_mnist",
     "mnist",
+    "shapes",
 ]
