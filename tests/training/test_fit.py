@@ -154,6 +154,43 @@ def test_ema_of_the_weights_is_the_recursion(line, ema):
     assert model.line.weight.item() == pytest.approx(average, rel=1e-5)
 
 
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_what_is_done_after_an_epoch_sees_the_evaluated_model_and_disturbs_nothing(ema):
+    data = torch.ones(64)
+    watched = NoisyScalar()
+    seen, noise = [], []
+
+    def watch(epoch: int, model: Model) -> None:
+        assert not model.training and not torch.is_grad_enabled()
+        seen.append((epoch, model.value.item()))
+        noise.append(torch.randn(1).item())
+
+    options = {"batch_size": 8, "ema": ema, "progress": False}
+    ck.fit(watched, data, epochs=3, after_epoch=watch, **options)
+    for epoch in (1, 2, 3):
+        alone = NoisyScalar()
+        ck.fit(alone, data, epochs=epoch, **options)
+        assert seen[epoch - 1] == (epoch, alone.value.item())
+    assert watched.value.item() == alone.value.item()  # the drawing left the noise of training alone
+    assert len(set(noise)) == 1
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_denormal_numbers_are_zero_during_training_and_as_before_after_it(before):
+    def rounded() -> bool:
+        return (torch.tensor(1e-40) * 1).item() == 0
+
+    during = []
+    if not torch.set_flush_denormal(before):
+        pytest.skip("this processor cannot round denormal numbers to zero")
+    try:
+        ck.fit(NoisyScalar(), torch.ones(8), epochs=1, after_epoch=lambda *_: during.append(rounded()), progress=False)
+        assert during == [True]
+        assert rounded() == before
+    finally:
+        torch.set_flush_denormal(False)
+
+
 def test_clipping_bounds_the_gradient():
     """With SGD and learning rate 1, the step is the clipped gradient."""
 
