@@ -1,8 +1,9 @@
-"""Generative adversarial networks: the game, dense and convolutional players."""
+"""Generative adversarial networks: the game, dense and convolutional players, repairs."""
 
 from coursekit.adversarial.dcgan import DCGANDiscriminator, DCGANGenerator, Rules
 from coursekit.adversarial.gan import GAN, distance_to_nearest
 from coursekit.adversarial.networks import MLPDiscriminator, MLPGenerator
+from coursekit.adversarial.repairs import Noisy, Packed, PenalisedGAN
 
 __all__ = [
     "GAN",
@@ -10,6 +11,9 @@ __all__ = [
     "DCGANGenerator",
     "MLPDiscriminator",
     "MLPGenerator",
+    "Noisy",
+    "Packed",
+    "PenalisedGAN",
     "Rules",
     "distance_to_nearest",
 ]
