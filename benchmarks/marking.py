@@ -1,7 +1,7 @@
-"""Marking: how many submissions a second one and two workers give, and what the sandbox costs a submission.
+"""Marking: how long a hundred submissions take, what a second worker gives, and what the sandbox costs a submission.
 
-The submissions are copies of the master of `density/kl-divergence`, each with a comment of its own. Both numbers of
-workers mark the same ones, one after the other; the seconds are those of the whole command, its start included.
+The submissions are copies of the master of `density/kl-divergence`, each with a comment of its own; the seconds are
+those of the whole command, its start included. One and two workers mark the same ones, one after the other.
 The sandbox's cost is the difference of the medians of the time that `Grader.grade` takes with it and without it.
 
 Run: make bench BENCH=benchmarks/marking.py
@@ -61,14 +61,17 @@ def medians(exercise: Exercise, repeats: int) -> tuple[float, float]:
 def main() -> None:
     """Print seconds, their ratio, and the cost of the sandbox."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--submissions", type=int, default=100)
+    parser.add_argument("--submissions", type=int, default=300, help="for the comparison of one worker with two")
     parser.add_argument("--repeats", type=int, default=20, help="for the cost of the sandbox")
     options = parser.parse_args()
 
     exercise = find(EXERCISE, ROOT / "solutions")
     with tempfile.TemporaryDirectory() as scratch:
-        hand_in(exercise, Path(scratch) / "submissions", options.submissions)
-        one, two = (seconds_of_command(Path(scratch) / "submissions", Path(scratch) / f"{w}", w) for w in (1, 2))
+        few, many = Path(scratch, "few"), Path(scratch, "many")
+        hand_in(exercise, few, 100)
+        hand_in(exercise, many, options.submissions)
+        print(f"100 submissions: two workers {seconds_of_command(few, Path(scratch, 'marks'), 2):.1f} s")
+        one, two = (seconds_of_command(many, Path(scratch, f"marks-{w}"), w) for w in (1, 2))
     print(f"{options.submissions} submissions: one worker {one:.1f} s, two workers {two:.1f} s, ratio {one / two:.2f}")
     confined, unconfined = medians(exercise, options.repeats)
     print(f"one submission (median of {options.repeats}): in the sandbox {1000 * confined:.1f} ms, ", end="")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import hashlib
 import hmac
 import importlib
@@ -19,6 +20,7 @@ import platform
 import select
 import signal
 import sys
+import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -238,8 +240,7 @@ def main() -> None:
         print(json.dumps({"unavailable": str(error)}), file=answers, flush=True)
         return
     warm = {"pytest"}
-    with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
-        pytest.main(["--version"])  # imports its parts here, once, and not in each fork
+    warm_up()
     for line in iter(sys.stdin.readline, ""):
         for name in imported_by(Path(json.loads(line)["tests"])) - warm:
             warm.add(name)
@@ -247,8 +248,18 @@ def main() -> None:
                 importlib.import_module(name)
         if sandbox.process.poll() is not None:
             sandbox = Sandbox(unsafe=sandbox.unsafe)
+        gc.freeze()  # so that no fork's collector walks over, and thereby copies, what is here
         print(json.dumps(in_a_fork(json.loads(line), sandbox)), file=answers, flush=True)
     sandbox.close()
+
+
+def warm_up() -> None:
+    """Let pytest import all its parts here, once, and not in each fork."""
+    with tempfile.TemporaryDirectory() as folder:
+        tests = Path(folder, "test_nothing.py")
+        tests.write_text("def test_nothing(): pass")
+        run_pytest(tests, Marking(None, b"", b""), collect_only=True)
+        sys.path.remove(folder)
 
 
 def imported_by(tests: Path) -> set[str]:

@@ -12,6 +12,7 @@ Each job comes as one JSON message with two sockets: the submission's channel an
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -50,6 +51,7 @@ def main() -> None:
         getattr(coursekit, name)
     sys.modules["torch"].set_num_threads(1)  # a pool of threads would not survive the fork
     seccomp = confinement.Filter() if confined else None
+    gc.freeze()  # so that no submission's collector walks over, and thereby copies, what is here
     control.send(b"ready")
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, LARGEST_JOB, 2)
