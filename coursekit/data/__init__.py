@@ -2,8 +2,9 @@
 
 from coursekit.data.digits import fashion_mnist, mnist
 from coursekit.data.errors import DataError
-from coursekit.data.examples import Batch, Digits, DynamicBinarisation, Examples
+from coursekit.data.examples import Batch, ByteImages, Digits, DynamicBinarisation, Examples, Pictures
 from coursekit.data.factors import FactorBatch, Shapes, draw_shapes, shapes
+from coursekit.data.photographs import celeba, cifar10, lfw
 from coursekit.distributions.planar import (
     Checkerboard,
     GaussianGrid,
@@ -17,6 +18,7 @@ from coursekit.distributions.planar import (
 
 __all__ = [
     "Batch",
+    "ByteImages",
     "Checkerboard",
     "DataError",
     "Digits",
@@ -25,14 +27,18 @@ __all__ = [
     "FactorBatch",
     "GaussianGrid",
     "GaussianRing",
+    "Pictures",
     "Pinwheel",
     "PlanarDensity",
     "PlanarMixture",
     "Rings",
     "Shapes",
     "TwoMoons",
+    "celeba",
+    "cifar10",
     "draw_shapes",
     "fashion_mnist",
+    "lfw",
     "mnist",
     "shapes",
 ]

@@ -42,7 +42,8 @@ def mnist(subset: Subset = "bundled", binarise: Binarisation | None = None) -> D
 def fashion_mnist(subset: Subset = "full", binarise: Binarisation | None = None) -> Digits:
     """Pictures of clothes, 28 x 28, with MNIST's sizes; the arguments are those of :func:`mnist`.
 
-    No part of it is bundled: ``subset="bundled"`` raises :class:`DataError`.
+    No part of it is bundled: ``subset="bundled"`` raises :class:`DataError`. Where Debian's package
+    dataset-fashion-mnist is installed, its files are used before the cache and the network.
 
     Source: Xiao, Rasul and Vollgraf (2017), "Fashion-MNIST: a novel image dataset".
     """

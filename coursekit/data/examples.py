@@ -1,4 +1,4 @@
-"""Images and labels held in memory, and the two ways to make grey images binary."""
+"""Images and labels held in memory, as floats or as bytes, and the two ways to make grey images binary."""
 
 from __future__ import annotations
 
@@ -55,22 +55,51 @@ class DynamicBinarisation:
         return DynamicBinarisation(self.probabilities.to(device))
 
 
+class ByteImages:
+    """Images stored as bytes, a quarter of the memory, and given as floats at each visit.
+
+    ``images[index]`` is float32 in [0, 1], shape (B, C, H, W); so `coursekit.fit` takes them as they are. Where the
+    bytes are those of a large file, only what is looked at is read.
+    """
+
+    def __init__(self, pixels: Tensor) -> None:
+        """``pixels``: uint8, shape (N, C, H, W)."""
+        self.pixels = pixels
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, index: Index) -> Tensor:
+        """The images at ``index``, shape (B, C, H, W)."""
+        return self.pixels[index].float() / 255  # (B, C, H, W)
+
+    @property
+    def shape(self) -> torch.Size:
+        """(N, C, H, W)."""
+        return self.pixels.shape
+
+    def to(self, device: Device) -> ByteImages:
+        """The same images on ``device``, still as bytes."""
+        return ByteImages(self.pixels.to(device))
+
+
 @dataclass(frozen=True, eq=False)
 class Examples:
     """Images with labels, all in memory.
 
-    ``images``: shape (N, 1, H, W), float32 in [0, 1]; a tensor, or a :class:`DynamicBinarisation`.
-    ``labels``: shape (N,), int64.
+    ``images``: shape (N, C, H, W), float32 in [0, 1]; a tensor, or a :class:`DynamicBinarisation` or
+    :class:`ByteImages`, which give one when they are indexed. ``labels``: shape (N,), int64, or (N, K) where an image
+    has several.
     """
 
-    images: Tensor | DynamicBinarisation
+    images: Tensor | DynamicBinarisation | ByteImages
     labels: Tensor
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: Index) -> Batch:
-        """The images and labels at ``index``: shapes (B, 1, H, W) and (B,)."""
+        """The images and labels at ``index``: shapes (B, C, H, W) and (B,)."""
         return Batch(self.images[index], self.labels[index])
 
     def to(self, device: Device) -> Examples:
@@ -102,6 +131,26 @@ class Digits:
     def __repr__(self) -> str:
         binarised = "grey" if self.binarise is None else f"{self.binarise} binarisation"
         return f"Digits({self.name}, {self.subset}, {binarised}: {len(self.train)} train, {len(self.test)} test)"
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """A data set of photographs in colour: its splits, and what the labels mean."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Examples
+    test: Examples
+    validation: Examples | None = None
+
+    def to(self, device: Device) -> Pictures:
+        """The same data set on ``device``."""
+        validation = None if self.validation is None else self.validation.to(device)
+        return replace(self, train=self.train.to(device), test=self.test.to(device), validation=validation)
+
+    def __repr__(self) -> str:
+        size = " x ".join(str(length) for length in self.train.images[:1].shape[2:])
+        return f"Pictures({self.name}, {size}: {len(self.train)} train, {len(self.test)} test)"
 
 
 def grey_images(pixels: NDArray[numpy.uint8]) -> Tensor:

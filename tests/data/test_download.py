@@ -367,6 +367,59 @@ def test_fashion_mnist_has_its_own_folder_and_names(monkeypatch, tmp_path):
     assert loaded.name == "Fashion-MNIST" and loaded.classes[9] == "ankle boot"
 
 
+@pytest.fixture
+def installed(monkeypatch, tmp_path) -> Path:
+    """Fashion-MNIST as a package of the operating system: compressed, all in one folder."""
+    folder = tmp_path / "usr" / "share"
+    folder.mkdir(parents=True)
+    for name, contents in FILES.items():
+        (folder / f"{name}.gz").write_bytes(gzip.compress(contents))
+    files = {name: (len(contents), hashlib.sha256(contents).hexdigest()) for name, contents in FILES.items()}
+    source = download.Source("Fashion-MNIST", "FashionMNIST", files, system=folder)
+    monkeypatch.setattr(digits, "FASHION_MNIST", source)
+    return folder
+
+
+def test_a_package_of_the_operating_system_saves_the_download(installed, serve, tmp_path):
+    asked = serve()
+    assert_right(data.fashion_mnist())
+    assert asked == [] and not (tmp_path / "cache").exists()
+
+
+def test_a_preplaced_copy_comes_before_the_operating_system(installed, monkeypatch, tmp_path):
+    for path in installed.iterdir():
+        path.write_bytes(b"damaged")
+    shutil.move(place(tmp_path / "placed").parent, tmp_path / "placed" / "FashionMNIST")
+    monkeypatch.setenv("COURSEKIT_DATA", str(tmp_path / "placed"))
+    assert_right(data.fashion_mnist())
+
+
+def test_a_damaged_package_is_named(installed, serve):
+    path = installed / f"{IMAGES}.gz"
+    path.write_bytes(path.read_bytes()[:-20])
+    asked = serve()
+    with pytest.raises(data.DataError) as caught:
+        data.fashion_mnist()
+    assert_complete(caught.value, "truncated", str(path), "install the package of the operating system")
+    assert asked == []
+
+
+def test_without_the_package_its_folder_is_named_among_those_looked_in(installed):
+    for path in installed.iterdir():
+        path.unlink()
+    with pytest.raises(data.DataError) as caught:
+        data.fashion_mnist()
+    assert_complete(caught.value, "download failed", str(installed))
+
+
+def test_debians_fashion_mnist():
+    if not download.FASHION_MNIST.system.is_dir():
+        pytest.skip("Debian's package dataset-fashion-mnist is not installed")
+    loaded = data.fashion_mnist()
+    assert len(loaded.train) == 60000 and loaded.test.labels[:5].tolist() == [9, 2, 1, 1, 6]
+    assert torch.bincount(loaded.train.labels).tolist() == [6000] * 10
+
+
 def test_full_mnist_from_the_original_files(monkeypatch):
     raw = Path(os.environ.get("COURSEKIT_MNIST", REPOSITORY.parent / "shared" / "data" / "MNIST" / "raw"))
     if not raw.is_dir() or raw.parts[-2:] != ("MNIST", "raw"):
