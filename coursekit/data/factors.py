@@ -76,7 +76,7 @@ class Shapes:
 
 
 def shapes(n: int = 10_000, size: int = 32, *, generator: torch.Generator | None = None) -> Shapes:
-    r"""``n`` colour images of one shape each, on black, with known factors; drawn here, no download.
+    """``n`` colour images of one shape each, on black, with known factors; drawn here, no download.
 
     The factors are uniform, and independent but for the rotation, whose range is that of the shape's symmetry. So no
     two rows of factors give the same image.

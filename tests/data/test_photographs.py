@@ -284,7 +284,7 @@ def test_photographs_are_packed_once_and_read_from_the_packed_copy(monkeypatch, 
 
 
 def test_more_photographs_than_are_held_at_once_keep_their_order(monkeypatch, tmp_path):
-    monkeypatch.setattr(packed, "CHUNK", 3)
+    monkeypatch.setattr(packed, "CHUNK", 2)
     place(tmp_path / "placed", "celeba")
     assert_celeba(data.celeba(16))
 
