@@ -2,6 +2,7 @@
 
 from coursekit.evaluation.features import (
     DigitClassifier,
+    FashionClassifier,
     Features,
     FeaturesError,
     InceptionFeatures,
@@ -25,6 +26,7 @@ __all__ = [
     "DensityCoverage",
     "DigitClassifier",
     "DigitModes",
+    "FashionClassifier",
     "Features",
     "FeaturesError",
     "InceptionFeatures",

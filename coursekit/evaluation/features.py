@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from importlib import import_module, resources
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import torch
 from torch import Tensor, nn
 
 WEIGHTS = "digit_classifier.safetensors"
+FASHION_WEIGHTS = "fashion_classifier.safetensors"
 BATCH = 500
 """Images that go through a network at once, so that memory is bounded."""
 
@@ -55,6 +56,7 @@ class DigitClassifier(nn.Module):
 
     name = "digit classifier, 64 features"
     classes = 10
+    stored: ClassVar[str] = WEIGHTS
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,13 +77,13 @@ class DigitClassifier(nn.Module):
         self.head = nn.Linear(64, self.classes)  # (B, 10)
 
     @classmethod
-    def load(cls) -> DigitClassifier:
+    def load(cls) -> Self:
         """The trained classifier that comes with the package, in evaluation mode, on the CPU; needs no network."""
         from safetensors.torch import load
 
-        stored = load((resources.files("coursekit.evaluation") / "weights" / WEIGHTS).read_bytes())
+        kept = load((resources.files("coursekit.evaluation") / "weights" / cls.stored).read_bytes())
         classifier = cls()
-        classifier.load_state_dict({name: weights.float() for name, weights in stored.items()})
+        classifier.load_state_dict({name: weights.float() for name, weights in kept.items()})
         return classifier.requires_grad_(False).eval()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -103,6 +105,17 @@ class DigitClassifier(nn.Module):
     def predict(self, x: Tensor) -> Tensor:
         """The most likely class, shape (B,), int64."""
         return self.forward(x).argmax(dim=1)
+
+
+class FashionClassifier(DigitClassifier):
+    """The same network for the clothes of Fashion-MNIST, with weights of its own.
+
+    ``load`` gives the one that comes with the package: trained on the 60,000 training images, mirrored and shifted a
+    little, by ``tools/make_fashion_classifier.py``; right on 88.1 % of the 10,000 test images.
+    """
+
+    name = "classifier of clothes, 64 features"
+    stored = FASHION_WEIGHTS
 
 
 class InceptionFeatures:
