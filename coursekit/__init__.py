@@ -9,7 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from coursekit import adversarial, autoencoders, data, density, distributions, evaluation, figures, plot, training
+    from coursekit import (
+        adversarial,
+        autoencoders,
+        autoregressive,
+        data,
+        density,
+        distributions,
+        evaluation,
+        figures,
+        plot,
+        training,
+    )
     from coursekit.checking import check
     from coursekit.claims import ClaimError, IdentityError, claim, identity
     from coursekit.source import show
@@ -20,6 +31,7 @@ __version__ = "0.1.0"
 _MODULES = (
     "adversarial",
     "autoencoders",
+    "autoregressive",
     "data",
     "density",
     "distributions",
@@ -46,6 +58,7 @@ __all__ = [
     "IdentityError",
     "adversarial",
     "autoencoders",
+    "autoregressive",
     "check",
     "claim",
     "data",

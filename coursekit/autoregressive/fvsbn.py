@@ -1,0 +1,44 @@
+"""The fully visible sigmoid belief network: a logistic regression for each dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from coursekit.autoregressive.base import Autoregressive
+from coursekit.autoregressive.masks import earlier
+
+
+class FVSBN(Autoregressive):
+    r"""Each dimension's logit is linear in the dimensions before it.
+
+    .. math:: p(x_i = 1 \mid x_{<i}) = \sigma\Big(b_i + \sum_{j=1}^{i-1} w_{ij} x_j\Big)
+
+    With more than two levels, each level has its own b and w, under a softmax.
+
+    The D regressions are one linear map with a strictly triangular mask: one matrix product trains them all.
+
+    Source: Neal (1992); Frey (1998).
+    """
+
+    mask: Tensor
+
+    def __init__(self, event_shape: Sequence[int], levels: int = 2) -> None:
+        super().__init__(event_shape, levels)
+        self.weight = nn.Parameter(torch.zeros(self.dimensions, self.outputs, self.dimensions))
+        self.bias = nn.Parameter(torch.zeros(self.dimensions, self.outputs))
+        self.register_buffer("mask", earlier(self.order).unsqueeze(1).float(), persistent=False)  # (D, 1, D)
+
+    def logits(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """The logits of all conditionals, (B, *event) or (B, *event, levels)."""
+        weight = self.weight * self.mask  # (D, outputs, D)
+        return self._shaped(linear(x.flatten(1), weight.flatten(0, 1), self.bias.flatten()))
+
+    def steps(self, x: Tensor, labels: Tensor | None = None) -> Iterator[Tensor]:
+        """The logits of one dimension after the other, (B, outputs) each: one row of the matrix product."""
+        weight = self.weight * self.mask
+        for d in self.order:
+            yield linear(x.flatten(1), weight[d], self.bias[d])
