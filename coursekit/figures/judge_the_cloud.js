@@ -85,7 +85,7 @@ const copied = (training, y) => mean(squares(y, training).map((row) => Number(ro
 
 const METRICS = {
   frechet: ["Fréchet distance", 3], precision: ["precision", 2], recall: ["recall", 2], density: ["density", 2],
-  coverage: ["coverage", 2], test: ["nearest-neighbour test", 2], copied: ["copies", 2],
+  coverage: ["coverage", 2], test: ["1-NN test", 2], copied: ["copies", 2],
 };
 
 function judge(x, y) {
@@ -180,7 +180,7 @@ function render({ model, el }) {
   const dial = (name, options) => lib.slider(sliders, { ...options, input: (value) => change({ [name]: value }) });
   const dials = {
     spread: dial("spread", { label: "width", min: 0.1, max: 3, step: 0.1, format: (value) => `× ${lib.show(value, 1)}` }),
-    modes: dial("modes", { label: "modes served", min: 1, max: 8, step: 1, format: String }),
+    modes: dial("modes", { label: "modes", min: 1, max: 8, step: 1, format: String }),
     outliers: dial("outliers", { label: "outliers", min: 0, max: 0.5, step: 0.01, format: percent }),
     copies: dial("copies", { label: "copied", min: 0, max: 1, step: 0.05, format: percent }),
     points: dial("points", { label: "points", min: 50, max: 400, step: 50, format: String }),
@@ -206,7 +206,7 @@ function render({ model, el }) {
       const side = judged[name] < low - slack ? "below" : judged[name] > high + slack ? "above" : "";
       value.textContent = `${lib.show(judged[name], digits)}${side === "below" ? " ▼" : side === "above" ? " ▲" : ""}`;
       Object.assign(value.style, { color: lib.colour(side ? "orange" : "ink"), fontWeight: side ? "bold" : "normal" });
-      range.textContent = `${lib.show(low, digits)} to ${lib.show(high, digits)}`;
+      range.textContent = `${lib.show(low, digits)} – ${lib.show(high, digits)}`;
       if (side) outside.push(`${label} ${side}`);
     }
     say.set(outside.length ? outside.join(", ") : "none");

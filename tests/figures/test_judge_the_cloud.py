@@ -78,7 +78,7 @@ def test_moving_one_slider_keeps_the_other_points(call):
 
 
 def test_what_the_text_promises(call):
-    """Every second mode lost: hidden from the Frechet distance alone. Copies: too good, and seen by neighbours alone."""
+    """Every second mode lost: hidden from the Frechet distance alone. Copies: too good, seen by neighbours alone."""
     judged = (
         "(s) => { const x = functions.trainingPoints(0, 200), y = functions.generatedPoints(s, x, 0);"
         "return [functions.judge(x, y), functions.freshRanges(x, 0)]; }"
@@ -115,7 +115,7 @@ def test_a_fault_is_chosen_and_the_table_tells(show):
     page.get_by_role("combobox", name="fault").select_option("copies")
     table = cells(page)
     assert table["copies"][0].startswith("1.00") and "▲" in table["copies"][0]
-    assert "▼" in table["nearest-neighbour test"][0]
+    assert "▼" in table["1-NN test"][0]
     assert "copies above" in page.locator(".ck-readout strong").inner_text()
     page.get_by_role("combobox", name="fault").select_option("one")
     assert "▼" in cells(page)["recall"][0]
@@ -135,7 +135,7 @@ def test_sliders_and_the_handle_work_from_the_keyboard(show):
     after = cells(page)["Fréchet distance"][0]
     assert after != before and "▲" in after
     assert page.get_by_role("combobox", name="fault").input_value() == ""
-    modes = page.get_by_role("slider", name="modes served")
+    modes = page.get_by_role("slider", name="modes")
     modes.focus()
     page.keyboard.press("Home")
     assert modes.get_attribute("aria-valuetext") == "1"
