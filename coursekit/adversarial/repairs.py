@@ -114,4 +114,4 @@ class PenalisedGAN(GAN):
         real = real.detach().requires_grad_()  # (B, *event)
         logit = self.discriminator(real)  # (B,)
         (slope,) = torch.autograd.grad(logit.sum(), real, create_graph=True)  # (B, *event)
-        return super().discriminator_loss(real, fake) + self.penalty / 2 * slope.square().sum() / len(logit)
+        return super().discriminator_loss(real, fake) + self.penalty / 2 * slope.square().sum() / logit.numel()
