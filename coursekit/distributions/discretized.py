@@ -113,7 +113,7 @@ class DiscretizedLogisticMixture(Distribution):
         log(sigmoid(u) - sigmoid(v)) = log sigmoid(u) + log sigmoid(-v) + log(1 - exp(v - u)), which no scale makes
         overflow or cancel. An edge level lacks the sigmoid that its open side sends to one, and the last term.
         """
-        level = level.unsqueeze(-1)  # (*shape, 1)
+        level = level.to(mean.dtype).unsqueeze(-1)  # (*shape, 1)
         precision = (-log_scale).exp()  # 1 / s
         width = 2 / (self.levels - 1)
         middle = level * width - 1 - mean  # (*shape, K)
