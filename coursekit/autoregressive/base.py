@@ -85,10 +85,10 @@ class Autoregressive(ExplicitDensity):
         """``n`` draws, shape (n, *event); a conditional model needs ``labels`` (n,).
 
         ``cached=False`` runs the whole network for every dimension. It is slower by orders of magnitude and draws the
-        same values, every one. For that, each dimension inverts its cumulative probabilities at a uniform number made
-        beforehand; and where this number is nearer to one of them than rounding can be trusted, in which the two ways
-        differ, both run the network on that image alone. So the draws do not depend on the size of the batch either.
-        (Not where the device's own float32 is rougher than that: TF32 on a GPU.)
+        same values, every one: each dimension inverts its cumulative probabilities at a uniform number made beforehand.
+        The two ways round differently. Where a number lies so close to a cumulative probability that rounding could
+        decide, both ask the network about that image alone. So the draws do not depend on the size of the batch
+        either. (All this where float32 is float32: not with a GPU's TF32.)
         """
         labels = self._labels(labels, n)
         uniform = self._uniform(n, self.dimensions, generator)  # (n, D)
@@ -115,7 +115,7 @@ class Autoregressive(ExplicitDensity):
         """
         labels = self._labels(labels, len(x))
         missing = mask.expand_as(x).flatten(1)  # (B, D)
-        x = torch.where(mask, 0.0, x).to(next(self.parameters()).dtype)  # (B, *event)
+        x = torch.where(mask, 0.0, x).to(next(self.parameters()).dtype).contiguous()  # (B, *event)
         level_of(x, self.levels)  # refuses other values before anything is drawn
         uniform = self._uniform(len(x), self.dimensions, generator)  # (B, D)
         x = self._draw(x, uniform, labels, missing)

@@ -65,10 +65,19 @@ class DiscretizedLogisticMixture(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         r"""Log P(value) in nats, summed over the channels, shape (\*batch), for values in [0, 1], (\*batch, C)."""
+        return self._log_joint(value)[..., -1]
+
+    def log_conditionals(self, value: Tensor) -> Tensor:
+        r"""Log P of each channel given the channels before it, in nats, (\*batch, C); their sum is `log_prob`."""
+        joint = self._log_joint(value)
+        return joint.diff(dim=-1, prepend=torch.zeros_like(joint[..., :1]))
+
+    def _log_joint(self, value: Tensor) -> Tensor:
+        """Log P of the first 1, ..., C channels, (*batch, C)."""
         level = level_of(value, self.levels)  # (*batch, C)
-        means = self.conditional_means(value)  # (*batch, C, K)
-        per_part = self._log_prob_in_parts(level, means, self.log_scales).sum(dim=-2)  # (*batch, K)
-        return (self.logits.log_softmax(dim=-1) + per_part).logsumexp(dim=-1)  # (*batch)
+        per_part = self._log_prob_in_parts(level, self.conditional_means(value), self.log_scales)  # (*batch, C, K)
+        weights = self.logits.log_softmax(dim=-1).unsqueeze(-2)  # (*batch, 1, K)
+        return (weights + per_part.cumsum(dim=-2)).logsumexp(dim=-1)
 
     def conditional_means(self, value: Tensor) -> Tensor:
         r"""The m of the formula: each channel's means, given the channels of ``value`` before it; (\*batch, C, K)."""

@@ -134,6 +134,14 @@ def test_completions_come_from_the_exact_conditional(kind, where, randomised, ev
     assert frequencies_fit(completed, images, conditional)
 
 
+def test_completion_takes_images_however_they_lie_in_memory():
+    model, x = FVSBN((3, 2, 2)), torch.zeros(2, 3, 2, 2).to(memory_format=torch.channels_last)
+    mask = torch.tensor([[True, False], [False, True]])
+    completed = model.complete(x, mask, generator=seeded())
+    assert torch.equal(completed, model.complete(x.contiguous(), mask, generator=seeded()))
+    assert x.eq(0).all() and completed.ne(0).any()  # a new tensor
+
+
 def test_each_image_of_a_batch_may_miss_something_else(randomised, every_image):
     model, images = randomised(KINDS["PixelCNN"]((1, 2, 2), 3), scale=0.6), every_image((1, 2, 2), 3)
     mask = torch.tensor([[True, False, False, False], [False, False, True, True]]).view(2, 1, 2, 2)

@@ -95,7 +95,9 @@ def test_the_conditionals_of_the_channels_multiply_to_the_pixel(levels, channels
         logits = pixel.level_logits(values.masked_fill(torch.arange(channels) >= c, 0.0), c)  # (pixels, levels)
         torch.testing.assert_close(logits.logsumexp(dim=-1), torch.zeros(len(values)).double())
         level = (values[:, c] * (levels - 1)).round().long()
-        total = total + logits.gather(-1, level.unsqueeze(-1)).squeeze(-1)
+        conditional = logits.gather(-1, level.unsqueeze(-1)).squeeze(-1)
+        torch.testing.assert_close(pixel.log_conditionals(values)[:, c], conditional)
+        total = total + conditional
     torch.testing.assert_close(pixel.log_prob(values), total)
 
 
