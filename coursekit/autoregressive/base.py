@@ -134,22 +134,23 @@ class Autoregressive(ExplicitDensity):
         x, uniform = x.clone(), uniform.to(x)
         values = x.view(len(x), -1)  # (B, D), the memory of x
         steps = self.steps if cached else self.plain_steps
-        for d, u, logits in zip(self.order, uniform.unbind(1), steps(x, labels), strict=True):
-            edges = edges_of(logits)  # (B, levels - 1)
-            level = draw_level(edges, u)  # (B,)
-            for b in self._too_close(u, edges):
+        for d, u, logits in zip(self.order, uniform.unsqueeze(2).unbind(1), steps(x, labels), strict=True):
+            distance = u - edges_of(logits)  # (B, levels - 1)
+            level = (distance >= 0).sum(dim=1)  # (B,), as `draw_level` has it
+            for b in self._too_close(distance):
                 alone = self.logits(x[b : b + 1], None if labels is None else labels[b : b + 1])
-                level[b] = draw_level(edges_of(self._rows(alone)[0, d]), u[b])
+                level[b] = draw_level(edges_of(self._rows(alone)[0, d]), u[b, 0])
             value = level / (self.levels - 1)
             values[:, d] = value if missing is None else torch.where(missing[:, d], value, values[:, d])
         return x
 
-    def _too_close(self, uniform: Tensor, edges: Tensor) -> list[int]:
-        """The images whose uniform number (B,) rounding may put on either side of an edge (B, levels - 1)."""
-        if edges.is_meta:
+    def _too_close(self, distance: Tensor) -> list[int]:
+        """The images whose uniform number has a cumulative probability at a distance that rounding may bridge."""
+        size = distance.abs()  # (B, levels - 1)
+        bound = 256 * torch.finfo(size.dtype).eps  # 3e-5 in float32
+        if size.is_meta or size.numel() == 0 or size.amin().item() >= bound:
             return []
-        near = (uniform.unsqueeze(1) - edges).abs() < 256 * torch.finfo(edges.dtype).eps  # 3e-5 in float32
-        return near.any(dim=1).nonzero().flatten().tolist() if near.any() else []
+        return (size < bound).any(dim=1).nonzero().flatten().tolist()
 
     def _counted(self, known: Tensor) -> Tensor:
         """Whether a dimension is not after the last known one, (B, D) as ``known``: the rest integrates to one."""

@@ -39,6 +39,7 @@ class FVSBN(Autoregressive):
 
     def steps(self, x: Tensor, labels: Tensor | None = None) -> Iterator[Tensor]:
         """The logits of one dimension after the other, (B, outputs) each: one row of the matrix product."""
-        weight = self.weight * self.mask
+        values = x.view(len(x), -1)  # (B, D), the memory of x
+        rows, biases = (self.weight * self.mask).unbind(0), self.bias.unbind(0)
         for d in self.order:
-            yield linear(x.flatten(1), weight[d], self.bias[d])
+            yield linear(values, rows[d], biases[d])

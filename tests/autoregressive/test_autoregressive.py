@@ -90,7 +90,7 @@ def test_where_rounding_could_decide_the_image_alone_does(randomised, monkeypatc
     monkeypatch.setattr(model, "_uniform", lambda n, k, generator: torch.full((n, k), 0.5))
     assert torch.equal(model.sample(5), model.sample(5, cached=False))
     assert model.sample(5).eq(1).all()
-    monkeypatch.setattr(model, "_too_close", lambda uniform, edges: [])
+    monkeypatch.setattr(model, "_too_close", lambda distance: [])
     assert not torch.equal(model.sample(5), model.sample(5, cached=False))
 
 
