@@ -135,9 +135,9 @@ class Autoregressive(ExplicitDensity):
         values = x.view(len(x), -1)  # (B, D), the memory of x
         steps = self.steps if cached else self.plain_steps
         for d, u, logits in zip(self.order, uniform.unsqueeze(2).unbind(1), steps(x, labels), strict=True):
-            distance = u - edges_of(logits)  # (B, levels - 1)
-            level = (distance >= 0).sum(dim=1)  # (B,), as `draw_level` has it
-            for b in self._too_close(distance):
+            edges = edges_of(logits)  # (B, levels - 1)
+            level = (u >= edges).sum(dim=1, dtype=x.dtype)  # (B,): `draw_level` without its detours
+            for b in self._too_close(u - edges):
                 alone = self.logits(x[b : b + 1], None if labels is None else labels[b : b + 1])
                 level[b] = draw_level(edges_of(self._rows(alone)[0, d]), u[b, 0])
             value = level / (self.levels - 1)
