@@ -80,7 +80,8 @@ class CachedConv2d:
         self.inputs = [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]  # the groups are contiguous
         self.own = [own[features] for features in self.outputs]
         self.above_weight, self.bias = weight[:, :, :-1], convolution.bias
-        self.row = weight.new_zeros(n, width + self.reach, weight.shape[1])  # the current row, padded at the left
+        # the current row, padded at the left; what stands right of the pixel is of the row before, and never looked at
+        self.row = weight.new_zeros(n, width + self.reach, weight.shape[1])
         self.above = weight.new_zeros(n, weight.shape[1], self.rows - 1, width)  # the rows above it
         self.start_row()
 
@@ -96,7 +97,6 @@ class CachedConv2d:
             fixed = self.bias.view(1, -1, 1).expand(n, -1, width)
         fixed = fixed.permute(2, 0, 1)  # (width, n, outputs)
         self.fixed = [fixed[..., features].contiguous() for features in self.outputs]
-        self.row = torch.zeros_like(self.row)
 
     def put(self, j: int, value: Tensor) -> None:
         """Let ``value`` (n, inputs) stand at pixel ``j`` of the row."""
