@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn.functional import conv2d
 
 import coursekit as ck
 from coursekit.autoregressive import GatedPixelCNN, PixelCNN
@@ -33,6 +34,43 @@ def test_the_gated_network_sees_everything_there(channels, dependency):
     seen = dependency(GatedPixelCNN(event, 3, 4))
     number = torch.arange(channels * 28).view(4, 7, channels).movedim(-1, 0).flatten()  # in raster order
     assert torch.equal(seen, number.unsqueeze(1) > number)
+
+
+def full(convolution, x, shift=0):
+    """A convolution with the whole square kernel, zeros where the masks forbid; ``shift`` rows further up."""
+    weight = convolution.weight * getattr(convolution, "mask", 1)
+    rows, size = weight.shape[2:]
+    kernel = torch.zeros(*weight.shape[:2], 2 * size + 1, size, dtype=x.dtype)
+    bottom = size + 1 - shift  # the row after the pixel's own, or above it
+    kernel[:, :, bottom - rows : bottom] = weight
+    return conv2d(x, kernel, convolution.bias, padding=(size, size // 2))
+
+
+def test_pixelcnn_follows_its_formula(randomised):
+    model = randomised(PixelCNN((1, 5, 6), 4, 2), scale=0.3).double()
+    x = torch.rand(2, 1, 5, 6, dtype=torch.float64)
+    h = full(model.entry, x)
+    for block in model.blocks:
+        h = h + full(block.widen, full(block.look, full(block.narrow, h.relu()).relu()).relu())
+    torch.testing.assert_close(model.logits(x), full(model.output, full(model.hidden, h.relu()).relu()))
+
+
+def test_the_gated_network_follows_its_formula(randomised):
+    model = randomised(GatedPixelCNN((1, 5, 6), 4, 3, classes=2), scale=0.3).double()
+    x, labels = torch.rand(2, 1, 5, 6, dtype=torch.float64), torch.tensor([1, 0])
+
+    def gate(y):
+        return y[:, :4].tanh() * y[:, 4:].sigmoid()
+
+    v, h = x, None
+    for i, layer in enumerate(model.layers):
+        label = layer.classes.weight[labels].view(2, 16, 1, 1)
+        v = full(layer.vertical, v, shift=int(i == 0)) + label[:, :8]
+        link = conv2d(v, layer.link.weight, layer.link.bias) + label[:, 8:]
+        step = full(layer.residual, gate(full(layer.horizontal, x if h is None else h) + link))
+        v, h = gate(v), step if h is None else h + step
+    expected = full(model.output, full(model.hidden, h.relu()).relu())
+    torch.testing.assert_close(model.logits(x, labels), expected)
 
 
 @pytest.mark.parametrize("strict", [True, False])
