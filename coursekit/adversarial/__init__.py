@@ -4,6 +4,7 @@ from coursekit.adversarial.dcgan import DCGANDiscriminator, DCGANGenerator, Rule
 from coursekit.adversarial.gan import GAN, distance_to_nearest
 from coursekit.adversarial.networks import MLPDiscriminator, MLPGenerator
 from coursekit.adversarial.repairs import Noisy, Packed, PenalisedGAN
+from coursekit.adversarial.ring import play_ring, ring_game
 
 __all__ = [
     "GAN",
@@ -16,4 +17,6 @@ __all__ = [
     "PenalisedGAN",
     "Rules",
     "distance_to_nearest",
+    "play_ring",
+    "ring_game",
 ]
