@@ -140,3 +140,14 @@ def test_what_it_refuses():
         DiscretizedLogisticMixture.from_output(torch.zeros(12), 3)
     with pytest.raises(ValueError, match="x must hold 4 levels"):
         mixture(levels=4).log_prob(torch.tensor([0.5]).double())
+
+
+def test_how_a_network_s_output_is_read():
+    output = torch.arange(20.0).view(10, 2) - 10  # 10 rows of 2 parts: logits, 3 means, 3 log-scales, 3 coefficients
+    pixel = DiscretizedLogisticMixture.from_output(output.flatten(), 3)
+    assert DiscretizedLogisticMixture.outputs(3, 2) == 20
+    assert torch.equal(pixel.logits, output[0]) and torch.equal(pixel.means, output[1:4])
+    assert torch.equal(pixel.log_scales, output[4:7].clamp(min=-7))
+    torch.testing.assert_close(pixel.coefficients, output[7:10].tanh())
+    low = DiscretizedLogisticMixture.from_output(torch.tensor([0.0, 0.0, -9.0]), 1)
+    assert low.log_scales.tolist() == [[-7.0]]
