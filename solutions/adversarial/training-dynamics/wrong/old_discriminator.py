@@ -1,0 +1,12 @@
+"""q1: your generator answers the old discriminator"""
+
+import torch
+
+
+def one_round(a, b, c, eta, order):
+    n, m = b.shape[-2:]
+    stay_n, stay_m = torch.eye(n).to(b).expand_as(a), torch.eye(m).to(b).expand_as(c)
+    generator = torch.cat([stay_n - eta * a, -eta * b], dim=-1)
+    discriminator = torch.cat([eta * b.mT, stay_m - eta * c], dim=-1)
+    matrix = torch.cat([generator, discriminator], dim=-2)
+    return matrix, torch.linalg.eigvals(matrix).abs().amax(dim=-1)
