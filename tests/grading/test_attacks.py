@@ -177,7 +177,7 @@ ATTACKS = {
     "descriptors": (["import os\na = []\nwhile True: a.append(os.dup(0))"], "graded"),
     "output": (["import os\nfor _ in range(2000):\n    os.write(1, bytes(2**16)); print('x' * 2**16)"], "graded"),
     "a huge answer": (["import torch\ndef softplus(x): return torch.zeros(2**22)"], "graded"),
-    "a huge list": (["def softplus(x): return [1.5] * 3 * 10**5"], "graded"),
+    "a huge list": (["def softplus(x): return [0.1234567890123456] * 10**5"], "graded"),
     "a huge text": (["def softplus(x): raise ValueError('a' * 2**22)\ndef twice(f, x): return 'a' * 2**24"], "graded"),
     # the channel
     "garbage on the channel": ([CHANNEL, "channel().sendall(bytes(range(256)) * 64)\ntime.sleep(9)"], "protocol error"),

@@ -82,7 +82,7 @@ def test_an_interrupt_ends_cleanly(class_of_eight, solutions, tmp_path):
     out = tmp_path / "marks"
     command = [*COMMAND, *map(str, grading(class_of_eight, solutions, out))]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    wait_for(lambda: len(list(out.glob("results/*.json"))) >= 2)
+    wait_for(lambda: len(list(out.glob("results/*.json"))) >= 1)
     others = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C in a terminal does
     _, errors = process.communicate(timeout=60)
