@@ -73,15 +73,15 @@ def bounds(model: ck.autoencoders.VAE, images: Tensor) -> tuple[float, float]:
 def main() -> None:
     """Train in stretches of a few epochs and print the curve."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--epochs", type=int, default=120)
-    parser.add_argument("--stretch", type=int, default=20, help="epochs between two points of the curve")
+    parser.add_argument("--epochs", type=int, default=110)
+    parser.add_argument("--stretch", type=int, default=10, help="epochs between two points of the curve")
     parser.add_argument("--latent", type=int, default=40)
     parser.add_argument("--hidden", type=int, default=500)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=1e-3, help="of Adam at the start")
     parser.add_argument("--ema", type=float, default=0.9997, help="decay of the averaged weights")
     parser.add_argument(
-        "--precision", default="32", help="of the matrix products in training; the bounds are in float32"
+        "--precision", default="bf16", help="of the matrix products in training; the bounds are in float32"
     )
     options = parser.parse_args()
 
