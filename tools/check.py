@@ -126,7 +126,7 @@ def browser() -> bool:
     """The built site in a real browser."""
     if not (ROOT / "_build" / "html" / "index.html").exists():
         raise CannotRun("the site has not been built")
-    return single_threaded(PYTHON, "-m", "pytest", "tests/site", "-n", CORES, "--dist", "loadgroup")
+    return single_threaded(PYTHON, "-m", "pytest", "tests/site")
 
 
 STEPS: list[Callable[[], bool]] = [system, style, types, code, notebooks, exercises, site, browser]

@@ -156,17 +156,13 @@ def visit(browser, address):
         window.close()
 
 
-# In two halves, so that two processes can share the pages: each half, and all tests of it, belong to one of them.
-HALVES = [pytest.param(half, marks=pytest.mark.xdist_group(f"half {half}"), id=f"half-{half}") for half in (0, 1)]
-
-
-@pytest.fixture(scope="session", params=HALVES)
-def visits(request, pages, visit) -> list[Visit]:
-    """Every second page, visited wide and light, and on a phone in the dark."""
+@pytest.fixture(scope="session")
+def visits(pages, visit) -> list[Visit]:
+    """Every page visited wide and light, and on a phone in the dark."""
     from axe_playwright_python.sync_playwright import Axe
 
     axe, records = Axe(), []
-    for path in pages[request.param :: 2]:
+    for path in pages:
         for way, dark in (("wide", False), ("phone", True)):
             page, record = visit(path, way, dark)
             # A copy: axe-core fetches style sheets by wrong addresses, and what is logged then is not the page's fault.
