@@ -47,7 +47,7 @@ def made_masks(order: Sequence[int], hidden: Sequence[int]) -> list[Tensor]:
     degree is at most m, where an input has its place in the order, 1, ..., D, as its degree; and the output of place d
     at hidden units of a degree below d.
 
-    Source: Germain et al. (2015), equations 12 and 13.
+    Source: Germain et al. (2015).
     """
     degree = positions(order) + 1  # (D,)
     layers = [degree, *(hidden_degrees(units, len(order)) for units in hidden)]
@@ -67,7 +67,7 @@ def causal_mask(kind: Literal["A", "B"], outputs: Tensor, inputs: Tensor, rows: 
     decide, of which ``outputs`` and ``inputs`` are the groups. With mask B, which hidden layers use, a feature may look
     at its own channel and those before it; with mask A, which the first layer needs, only at those before it.
 
-    Source: van den Oord, Kalchbrenner and Kavukcuoglu (2016), section 3.4.
+    Source: van den Oord, Kalchbrenner and Kavukcuoglu (2016).
     """
     mask = torch.ones(len(outputs), len(inputs), rows, columns, dtype=torch.bool)
     middle = columns // 2

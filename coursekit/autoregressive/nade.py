@@ -21,7 +21,7 @@ class NADE(Autoregressive):
     cumulative sum in training, one addition a step in sampling. With more than two levels, each level has its own b and
     V, under a softmax. The rows of the parameters follow ``order``.
 
-    Source: Larochelle and Murray (2011), equations 8 to 10 and algorithm 1.
+    Source: Larochelle and Murray (2011).
     """
 
     def __init__(self, event_shape: Sequence[int], hidden: int = 500, levels: int = 2) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +13,14 @@ from torch.nn.functional import conv2d
 from coursekit.autoregressive.base import Autoregressive
 from coursekit.autoregressive.convolutions import CachedConv2d, CausalConv2d, VerticalConv2d
 
-Apply = Callable[[CausalConv2d, Tensor | None], Tensor]
-"""How a network applies its convolutions: to whole images, or to one pixel with what is kept of the others."""
+Apply = Callable[[nn.Module, Tensor | None], Tensor]
+"""How a network applies its layers: to whole images, or to one pixel with what is kept of the others."""
 
 
 class PixelNetwork(Autoregressive):
     """What PixelCNN and its gated sibling share: one network, applied to whole images or to a pixel at a time.
 
-    `network` gives the features of the output by applying ``first`` to x, then other convolutions. Written once, it
+    `network` gives the features of the output by applying ``first`` to x, then other layers. Written once, it
     serves both ways.
     """
 
@@ -62,8 +63,8 @@ class PixelNetwork(Autoregressive):
     def logits(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """The logits of all conditionals, (B, C, H, W) or (B, C, H, W, levels)."""
 
-        def everywhere(convolution: CausalConv2d, value: Tensor | None) -> Tensor:
-            return convolution(value)
+        def everywhere(layer: nn.Module, value: Tensor | None) -> Tensor:
+            return layer(value)
 
         output = self.network(x, self.links(x, labels), everywhere)  # (B, C * outputs, H, W)
         if self.levels == 2:
@@ -73,22 +74,27 @@ class PixelNetwork(Autoregressive):
     def steps(self, x: Tensor, labels: Tensor | None = None) -> Iterator[Tensor]:
         """The logits of one dimension after the other, (B, outputs) each.
 
-        Each convolution keeps its inputs, so that a new value costs one column of features of its colour channel.
+        Each layer keeps what it needs of the pixels before, so that a new value costs one column of features of its
+        colour channel.
         """
         channels, height, width = self.event_shape
-        kept = {m: CachedConv2d(m, len(x), width) for m in self.modules() if isinstance(m, CausalConv2d)}
+        kept = self.kept(len(x), width)
         link_rows = self.link_rows(x, labels)
         for i in range(height):
             links = next(link_rows)
             for j, c in product(range(width), range(channels)):
 
-                def here(convolution: CausalConv2d, value: Tensor | None, j: int = j, c: int = c) -> Tensor:
-                    return kept[convolution](j, c, value)
+                def here(layer: nn.Module, value: Tensor | None, j: int = j, c: int = c) -> Tensor:
+                    return kept[layer](j, c, value)
 
                 yield self.network(None, [link[c][j] for link in links], here)
                 kept[self.first].put(j, x[:, :, i, j])
-            for convolution in kept.values():
-                convolution.start_row()
+            for layer in kept.values():
+                layer.start_row()
+
+    def kept(self, n: int, width: int) -> dict[nn.Module, Any]:
+        """What each layer keeps of ``n`` images while they are drawn: a convolution its inputs."""
+        return {m: CachedConv2d(m, n, width) for m in self.modules() if isinstance(m, CausalConv2d)}
 
 
 class ResidualBlock(nn.Module):
@@ -117,7 +123,7 @@ class PixelCNN(PixelNetwork):
     the right only by going up a row. On the row r above, the last column seen is r + 2 to the right of the pixel, and
     beyond it lies the blind spot, which `GatedPixelCNN` does not have.
 
-    Source: van den Oord, Kalchbrenner and Kavukcuoglu (2016), sections 3.3 to 3.6.
+    Source: van den Oord, Kalchbrenner and Kavukcuoglu (2016).
     """
 
     def __init__(self, event_shape: Sequence[int], width: int = 32, blocks: int = 5, levels: int = 2) -> None:
@@ -180,7 +186,7 @@ class GatedPixelCNN(PixelNetwork):
 
     With ``classes`` it is conditional, p(x given label), and trained on batches of (images, labels).
 
-    Source: van den Oord et al. (2016), "Conditional image generation with PixelCNN decoders", sections 2.1 to 2.4.
+    Source: van den Oord et al. (2016), "Conditional image generation with PixelCNN decoders".
     """
 
     def __init__(

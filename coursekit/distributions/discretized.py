@@ -22,7 +22,7 @@ class DiscretizedLogisticMixture(Distribution):
     are, and a level is 2h = 2/(levels - 1) wide. The lowest level has everything below it too, the highest everything
     above it, so that the levels' probabilities sum to one. Batch shape (\*batch), event shape (C,).
 
-    Source: Salimans et al. (2017), sections 2.1 and 2.2.
+    Source: Salimans et al. (2017).
     """
 
     arg_constraints: dict[str, constraints.Constraint] = {}
