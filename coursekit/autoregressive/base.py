@@ -138,11 +138,15 @@ class Autoregressive(ExplicitDensity):
             edges = edges_of(logits)  # (B, levels - 1)
             level = (u >= edges).sum(dim=1, dtype=x.dtype)  # (B,): `draw_level` without its detours
             for b in self._too_close(u - edges):
-                alone = self.logits(x[b : b + 1], None if labels is None else labels[b : b + 1])
-                level[b] = draw_level(edges_of(self._rows(alone)[0, d]), u[b, 0])
+                alone = self._alone(x[b : b + 1], None if labels is None else labels[b : b + 1], d)
+                level[b] = draw_level(edges_of(alone), u[b, 0])
             value = level / (self.levels - 1)
             values[:, d] = value if missing is None else torch.where(missing[:, d], value, values[:, d])
         return x
+
+    def _alone(self, x: Tensor, labels: Tensor | None, d: int) -> Tensor:
+        """The logits of dimension ``d``, (outputs,), of a single image, (1, *event)."""
+        return self._rows(self.logits(x, labels))[0, d]
 
     def _too_close(self, distance: Tensor) -> list[int]:
         """The images whose uniform number has a cumulative probability at a distance that rounding may bridge."""
