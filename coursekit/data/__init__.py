@@ -1,10 +1,12 @@
-"""Data: bundled digits, full sets that are downloaded, images with known factors, densities in the plane."""
+"""Data: bundled digits, sound and text, full sets that are downloaded, images with known factors, plane densities."""
 
 from coursekit.data.digits import fashion_mnist, mnist
 from coursekit.data.errors import DataError
 from coursekit.data.examples import Batch, ByteImages, Digits, DynamicBinarisation, Examples, Pictures
 from coursekit.data.factors import FactorBatch, Shapes, draw_shapes, shapes
+from coursekit.data.mu_law import from_mu_law, mu_law
 from coursekit.data.photographs import celeba, cifar10, lfw
+from coursekit.data.sequences import Clips, Recordings, Text, cello, moby_dick
 from coursekit.distributions.planar import (
     Checkerboard,
     GaussianGrid,
@@ -20,6 +22,7 @@ __all__ = [
     "Batch",
     "ByteImages",
     "Checkerboard",
+    "Clips",
     "DataError",
     "Digits",
     "DynamicBinarisation",
@@ -31,14 +34,20 @@ __all__ = [
     "Pinwheel",
     "PlanarDensity",
     "PlanarMixture",
+    "Recordings",
     "Rings",
     "Shapes",
+    "Text",
     "TwoMoons",
     "celeba",
+    "cello",
     "cifar10",
     "draw_shapes",
     "fashion_mnist",
+    "from_mu_law",
     "lfw",
     "mnist",
+    "moby_dick",
+    "mu_law",
     "shapes",
 ]

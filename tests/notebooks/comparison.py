@@ -2,7 +2,7 @@
 
 Text and whole numbers must be equal. Numbers with a decimal point or an exponent must agree to a relative tolerance of
 1e-3, or to the one in the cell's metadata: ``{"coursekit": {"tolerance": 0.05}}``. Durations, memory addresses, random
-ids and progress bars do not count. nbval leaves pictures and widgets out; here their number must be the same.
+ids, sound and progress bars do not count. nbval leaves pictures and widgets out; here their number must be the same.
 """
 
 import json
@@ -16,6 +16,7 @@ NUMBER = re.compile(
     r"|(?<![\w.])[-+]?\d+[eE][-+]?\d+(?!\w|\.\d)"  # 1e-5
 )
 MEANINGLESS = [
+    (re.compile(r"data:audio/[\w-]+;base64,[A-Za-z0-9+/=]*"), "SOUND"),
     (re.compile(r"\b0x(?:[0-9a-fA-F]{6,}\b|…)"), "ADDRESS"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
     (re.compile(r"(?<![\w.])\d+(?:\.\d+)? ?(?:ns|µs|μs|us|ms|s|min|seconds?|minutes?)\b(?!\w)"), "DURATION"),

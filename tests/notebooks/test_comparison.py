@@ -17,6 +17,7 @@ from tests.notebooks.comparison import sanitise
         ("took 3.2 s", "took 4.8 s"),
         ("<object at 0x7f3a12b4c5d0>", "<object at 0x…>"),
         ({"id": "H1", "evidence": "0.5000"}, {"id": "H1", "evidence": "0.5001"}),
+        ('<audio src="data:audio/wav;base64,UklGRi+/=="> a', '<audio src="data:audio/wav;base64,AAAA"> a'),
     ],
 )
 def test_equal(stored, fresh):
@@ -37,6 +38,7 @@ def test_equal(stored, fresh):
         ("torch 2.6.0", "torch 2.7.0"),
         ("0.5 nats", "0.5 bits"),
         ({"id": "H1", "verdict": "holds"}, {"id": "H1", "verdict": "refuted"}),
+        ('<audio src="data:audio/wav;base64,UklG"> a', '<audio src="data:audio/wav;base64,UklG"> b'),
     ],
 )
 def test_different(stored, fresh):
