@@ -14,9 +14,9 @@ import math
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
+from annealed import Annealed
 from torch import Tensor, nn
 
 import coursekit as ck
@@ -24,20 +24,8 @@ import coursekit as ck
 TEST_IMAGES, IMPORTANCE_SAMPLES = 1000, 500
 
 
-class AnnealedVAE(ck.autoencoders.VAE):
-    """A VAE whose learning rate stays, and falls in the last third of ``steps`` steps in a line to zero."""
-
-    def __init__(self, latent_size: int, encoder: nn.Module, decoder: nn.Module, rate: float, steps: int) -> None:
-        super().__init__(latent_size, encoder, decoder)
-        self.rate, self.steps = rate, steps
-        self.register_buffer("step", torch.tensor(0))  # a buffer, so that a resumed run goes on where it was
-
-    def training_step(self, batch: Tensor, optimizers: Any) -> dict[str, Tensor]:
-        """One step at the rate of its place in the run."""
-        for group in optimizers["model"].optimizer.param_groups:
-            group["lr"] = self.rate * min(1.0, 3 * (1 - self.step.item() / self.steps))
-        self.step += 1
-        return super().training_step(batch, optimizers)
+class AnnealedVAE(Annealed, ck.autoencoders.VAE):
+    """A VAE with a falling learning rate."""
 
 
 def build(latent_size: int, hidden: int, rate: float, steps: int) -> AnnealedVAE:
@@ -58,7 +46,9 @@ def build(latent_size: int, hidden: int, rate: float, steps: int) -> AnnealedVAE
         nn.Linear(hidden, 784),
         nn.Unflatten(1, (1, 28, 28)),
     )
-    return AnnealedVAE(latent_size, encoder, decoder, rate, steps)
+    model = AnnealedVAE(latent_size, encoder, decoder)
+    model.anneal(rate, steps)
+    return model
 
 
 @torch.no_grad()
@@ -73,7 +63,7 @@ def bounds(model: ck.autoencoders.VAE, images: Tensor) -> tuple[float, float]:
 def main() -> None:
     """Train in stretches of a few epochs and print the curve."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--epochs", type=int, default=110)
+    parser.add_argument("--epochs", type=int, default=130)
     parser.add_argument("--stretch", type=int, default=10, help="epochs between two points of the curve")
     parser.add_argument("--latent", type=int, default=40)
     parser.add_argument("--hidden", type=int, default=500)
