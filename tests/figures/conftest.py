@@ -14,7 +14,6 @@ import os
 import shutil
 import subprocess
 import threading
-import warnings
 from pathlib import Path
 
 import pytest
@@ -22,22 +21,6 @@ import torch
 from ipywidgets.embed import embed_data
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-
-def need(*names: str) -> str:
-    """The path of the first of these programs that is here. None: an error under CI=true, a loud skip elsewhere."""
-    for name in names:
-        if path := shutil.which(name):
-            return path
-    message = f"{' or '.join(names)} is not installed, so live figures were not tested; `make test` installs it"
-    if os.environ.get("CI") == "true":
-        pytest.fail(message, pytrace=False)
-    warnings.warn(message, stacklevel=2)
-    pytest.skip(message)
 
 
 def _encode(value):
@@ -65,9 +48,11 @@ process.stdout.write(JSON.stringify(f(...values), plain));
 
 
 @pytest.fixture
-def javascript(tmp_path):
+def javascript(tmp_path, unavailable):
     """A function that loads a figure's module (or a composed source) in node and gives back a caller."""
-    node = need("node", "nodejs")
+    node = shutil.which("node") or shutil.which("nodejs")
+    if node is None:
+        unavailable("node is not installed, so no live figure's JavaScript was tested; `make test` installs it")
 
     def load(figure):
         source = figure if isinstance(figure, str) else str(figure._esm)
@@ -86,18 +71,6 @@ def javascript(tmp_path):
         return call
 
     return load
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """One headless Chromium for all tests of this folder."""
-    chromium = need("chromium", "chromium-browser", "google-chrome")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        instance = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        yield instance
-        instance.close()
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -180,19 +179,6 @@ def test_the_report_does_not_change_the_style_of_other_plots():
 
 
 @pytest.fixture(scope="module")
-def chromium(unavailable):
-    from playwright.sync_api import sync_playwright
-
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        unavailable("there is no Chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """A report and a feedback page, as files."""
     folder = tmp_path_factory.mktemp("pages")
@@ -209,10 +195,10 @@ def pages(tmp_path_factory):
 @pytest.mark.browser
 @pytest.mark.parametrize("name", ["report", "feedback"])
 @pytest.mark.parametrize(("width", "scheme"), [(1200, "light"), (360, "dark"), (360, "light")])
-def test_pages_are_accessible_and_as_wide_as_the_window(chromium, pages, name, width, scheme):
+def test_pages_are_accessible_and_as_wide_as_the_window(browser, pages, name, width, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
-    tab = chromium.new_page(viewport={"width": width, "height": 740}, color_scheme=scheme, bypass_csp=True)
+    tab = browser.new_page(viewport={"width": width, "height": 740}, color_scheme=scheme, bypass_csp=True)
     requests = []
     tab.on("request", lambda request: requests.append(request.url))
     tab.goto((pages / f"{name}.html").as_uri())
@@ -224,8 +210,8 @@ def test_pages_are_accessible_and_as_wide_as_the_window(chromium, pages, name, w
 
 
 @pytest.mark.browser
-def test_the_report_fits_on_one_sheet(chromium, pages):
-    tab = chromium.new_page()
+def test_the_report_fits_on_one_sheet(browser, pages):
+    tab = browser.new_page()
     tab.goto((pages / "report.html").as_uri())
     sheet = tab.pdf(format="A4", prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", sheet)) == 1

@@ -22,15 +22,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "/course/"
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WAYS = {"wide": {"width": 1400, "height": 1000}, "phone": {"width": 360, "height": 740}}
 READY = """async () => {
     await window.MathJax?.startup?.promise;
@@ -114,19 +105,10 @@ def address(site):
 
 
 @pytest.fixture(scope="session")
-def browser(unavailable):
-    """One headless Chromium."""
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        unavailable("chromium is not installed, so the site was not tested in a browser; `make test` installs it")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        unavailable("playwright is not installed, so the site was not tested in a browser; `make test` installs it")
-    with sync_playwright() as playwright:
-        instance = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        yield instance
-        instance.close()
+def browser(chromium):
+    """One for the whole site, whose windows are shared by all tests."""
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")
