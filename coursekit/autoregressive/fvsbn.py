@@ -10,6 +10,7 @@ from torch.nn.functional import linear
 
 from coursekit.autoregressive.base import Autoregressive
 from coursekit.autoregressive.masks import earlier
+from coursekit.autoregressive.staircase import masked_linear, reach_of
 
 
 class FVSBN(Autoregressive):
@@ -19,7 +20,7 @@ class FVSBN(Autoregressive):
 
     With more than two levels, each level has its own b and w, under a softmax.
 
-    The D regressions are one linear map with a strictly triangular mask: one matrix product trains them all.
+    The D regressions are one linear map with a strictly triangular mask.
 
     Source: Neal (1992); Frey (1998).
     """
@@ -30,16 +31,19 @@ class FVSBN(Autoregressive):
         super().__init__(event_shape, levels)
         self.weight = nn.Parameter(torch.zeros(self.dimensions, self.outputs, self.dimensions))
         self.bias = nn.Parameter(torch.zeros(self.dimensions, self.outputs))
-        self.register_buffer("mask", earlier(self.order).unsqueeze(1).float(), persistent=False)  # (D, 1, D)
+        mask = earlier(self.order).repeat_interleave(self.outputs, dim=0)  # (D * outputs, D)
+        self.register_buffer("mask", mask.float(), persistent=False)
+        self.reach = reach_of(mask)
 
     def logits(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """The logits of all conditionals, (B, *event) or (B, *event, levels)."""
-        weight = self.weight * self.mask  # (D, outputs, D)
-        return self._shaped(linear(x.flatten(1), weight.flatten(0, 1), self.bias.flatten()))
+        weight, bias = self.weight.flatten(0, 1), self.bias.flatten()  # (D * outputs, D), (D * outputs,)
+        return self._shaped(masked_linear(x.flatten(1), weight, bias, self.mask, self.reach))
 
     def steps(self, x: Tensor, labels: Tensor | None = None) -> Iterator[Tensor]:
         """The logits of one dimension after the other, (B, outputs) each: one row of the matrix product."""
         values = x.view(len(x), -1)  # (B, D), the memory of x
-        rows, biases = (self.weight * self.mask).unbind(0), self.bias.unbind(0)
+        rows = (self.weight.flatten(0, 1) * self.mask).split(self.outputs)  # (outputs, D) each
+        biases = self.bias.unbind(0)
         for d in self.order:
             yield linear(values, rows[d], biases[d])

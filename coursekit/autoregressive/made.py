@@ -12,6 +12,7 @@ from torch.nn.functional import linear
 
 from coursekit.autoregressive.base import Autoregressive
 from coursekit.autoregressive.masks import hidden_degrees, made_masks
+from coursekit.autoregressive.staircase import masked_linear, reach_of
 
 
 class MADE(Autoregressive):
@@ -49,12 +50,14 @@ class MADE(Autoregressive):
         sizes = [self.dimensions, *hidden, self.dimensions * self.outputs]
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
         masks = [made_masks(order, hidden) for order in self.orderings]
+        self.reaches: list[list[list[int]]] = []  # of each layer's masks
         for i in range(len(self.layers)):
             distinct = masks if i in (0, len(hidden)) else masks[:1]  # hidden units have the same degrees in any order
             mask = torch.stack([of_order[i] for of_order in distinct]).float()  # (M or 1, outputs, inputs)
             if i == len(hidden):
                 mask = mask.repeat_interleave(self.outputs, dim=1)
             self.register_buffer(f"mask_{i}", mask, persistent=False)
+            self.reaches.append([reach_of(of_order) for of_order in mask])
 
     @contextmanager
     def in_order(self, m: int) -> Iterator[None]:
@@ -66,28 +69,21 @@ class MADE(Autoregressive):
         finally:
             self.ordering, self.order = before
 
-    def masked_weights(self) -> list[Tensor]:
-        """Each layer's weight times its mask, (outputs, inputs)."""
-        masks = [self.get_buffer(f"mask_{i}") for i in range(len(self.layers))]
-        return [
-            layer.get_parameter("weight") * mask[(self.ordering or 0) % len(mask)]
-            for layer, mask in zip(self.layers, masks, strict=True)
-        ]
-
     def logits(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """The logits of all conditionals of one ordering, (B, *event) or (B, *event, levels)."""
-        *inner, last = zip(self.masked_weights(), self._biases(), strict=True)
+        *inner, last = zip(self._weights(), self._biases(), self._masks(), self._reaches(), strict=True)
         h = x.flatten(1)  # (B, D)
-        for weight, bias in inner:
-            h = linear(h, weight, bias).relu()  # (B, units)
-        return self._shaped(linear(h, *last))
+        for layer in inner:
+            h = masked_linear(h, *layer).relu()  # (B, units)
+        return self._shaped(masked_linear(h, *last))
 
     def steps(self, x: Tensor, labels: Tensor | None = None) -> Iterator[Tensor]:
         """The logits of one dimension after the other, (B, outputs) each.
 
         A unit of degree i is computed once, when i dimensions are known: all steps together cost one pass.
         """
-        weights, biases = self.masked_weights(), self._biases()
+        weights = [weight * mask for weight, mask in zip(self._weights(), self._masks(), strict=True)]
+        biases = self._biases()
         known = torch.arange(self.dimensions)
         ends = [  # how many units of each layer know no more than the first i dimensions
             torch.searchsorted(hidden_degrees(len(bias), self.dimensions), known, right=True).tolist()
@@ -146,6 +142,17 @@ class MADE(Autoregressive):
         if self.ordering is not None:
             return super()._log_prob_counted(x, counted, labels)
         return self.log_prob(x)  # a part may have the last known dimension anywhere: nothing is left out
+
+    def _masks(self) -> list[Tensor]:
+        """Each layer's mask in the present ordering, (outputs, inputs)."""
+        masks = [self.get_buffer(f"mask_{i}") for i in range(len(self.layers))]
+        return [mask[(self.ordering or 0) % len(mask)] for mask in masks]
+
+    def _reaches(self) -> list[list[int]]:
+        return [reaches[(self.ordering or 0) % len(reaches)] for reaches in self.reaches]
+
+    def _weights(self) -> list[Tensor]:
+        return [layer.get_parameter("weight") for layer in self.layers]
 
     def _biases(self) -> list[Tensor]:
         return [layer.get_parameter("bias") for layer in self.layers]

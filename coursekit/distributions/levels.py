@@ -21,15 +21,24 @@ def level_of(x: Tensor, levels: int) -> Tensor:
     ValueError
         If a value is none of the levels.
     """
+    return _nearest_level(x, levels).long()
+
+
+def _nearest_level(x: Tensor, levels: int) -> Tensor:
+    """`level_of` in the dtype of x."""
     scaled = x * (levels - 1)
     level = scaled.round()
-    if not x.is_meta and not (((scaled - level).abs() < 1e-3) & (level >= 0) & (level < levels)).all():
+    if x.is_meta or x.numel() == 0:
+        return level
+    low, high = x.aminmax()
+    fits = (scaled - level).abs().amax() < 1e-3 and low > -1e-3 and high < 1 + 1e-3  # not so for NaN
+    if not fits:
         advice = "binarise the images (ck.data.mnist(binarise='dynamic')) or give more levels" if levels == 2 else ""
         raise ValueError(
             f"x must hold {levels} levels, 0, 1/{levels - 1}, ..., 1, but has other values between "
-            f"{x.min().item():.3g} and {x.max().item():.3g}; {advice or '(x * (levels - 1)).round() / (levels - 1)'}"
+            f"{low.item():.3g} and {high.item():.3g}; {advice or '(x * (levels - 1)).round() / (levels - 1)'}"
         )
-    return level.long()
+    return level
 
 
 def log_prob_of(x: Tensor, logits: Tensor, levels: int) -> Tensor:
@@ -37,11 +46,11 @@ def log_prob_of(x: Tensor, logits: Tensor, levels: int) -> Tensor:
 
     ``logits``: of the value 1 if ``levels`` is 2, same shape as ``x``; else one for each level, (\*shape, levels).
     """
-    level = level_of(x, levels)
+    level = _nearest_level(x, levels)
     logits = logits if logits.dtype == x.dtype else logits.to(x.dtype)  # sums of many terms do not bear bfloat16
     if levels == 2:
-        return -binary_cross_entropy_with_logits(logits, level.to(logits.dtype), reduction="none")
-    return -cross_entropy(logits.flatten(0, -2), level.flatten(), reduction="none").view(x.shape)
+        return -binary_cross_entropy_with_logits(logits, level, reduction="none")
+    return -cross_entropy(logits.flatten(0, -2), level.long().flatten(), reduction="none").view(x.shape)
 
 
 def edges_of(logits: Tensor) -> Tensor:
