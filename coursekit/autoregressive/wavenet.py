@@ -91,7 +91,8 @@ class WaveNet(Autoregressive):
         super().__init__((length,), levels)
         if not dilations or min(dilations) < 1 or kernel < 2:
             raise ValueError(
-                f"WaveNet: dilations must be at least 1 each, and kernel at least 2; were {tuple(dilations)} and {kernel}"
+                "WaveNet: dilations must be at least 1 each, and kernel at least 2; "
+                f"they were {tuple(dilations)} and {kernel}"
             )
         self.classes = classes
         skip = 2 * width if skip is None else skip
@@ -177,7 +178,7 @@ class WaveNet(Autoregressive):
         labels: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """``x`` (B, T) with its missing part drawn, as `Autoregressive.complete`, for any T: so it continues a beginning."""
+        """``x`` (B, T) with its missing part drawn, as `Autoregressive.complete`; T may be any, so it continues."""
         with self.of_length(x.shape[1]):
             return super().complete(x, mask, sweeps=sweeps, labels=labels, generator=generator)
 

@@ -80,8 +80,12 @@ def test_one_call_cannot_change_what_the_next_one_gets():
 @pytest.mark.parametrize("name", ["cello.xz", "moby-dick.xz"])
 @pytest.mark.parametrize(
     ("damage", "said"),
-    [(lambda b: b[:-9], "damaged"), (lambda b: b[:99] + bytes([b[99] ^ 1]) + b[100:], "damaged"), (None, "cannot be read")],
-)  # fmt: skip
+    [
+        (lambda b: b[:-9], "damaged"),
+        (lambda b: b[:99] + bytes([b[99] ^ 1]) + b[100:], "damaged"),
+        (None, "cannot be read"),
+    ],
+)
 def test_a_damaged_file_is_an_error(tmp_path, name, damage, said):
     (tmp_path / f"{name}.sha256").write_bytes((BUNDLED / f"{name}.sha256").read_bytes())
     if damage is not None:
