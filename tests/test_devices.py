@@ -39,6 +39,9 @@ MODELS: dict[str, tuple[Callable[[], Model], tuple[int, ...]]] = {
     "MADE of several orderings": (lambda: ar.MADE((1, 4, 4), (20,), orderings=3), (1, 4, 4)),
     "PixelCNN": (lambda: ar.PixelCNN((3, 4, 4), 6, 2, levels=256), (3, 4, 4)),
     "GatedPixelCNN": (lambda: ar.GatedPixelCNN((3, 4, 4), 6, 2, levels=4), (3, 4, 4)),
+    "RasterLSTM": (lambda: ar.RasterLSTM((3, 4, 4), 6, 2, levels=4), (3, 4, 4)),
+    "RowLSTM": (lambda: ar.RowLSTM((3, 4, 4), 6, 2, levels=4), (3, 4, 4)),
+    "DiagonalBiLSTM": (lambda: ar.DiagonalBiLSTM((3, 4, 4), 6, 2, levels=4), (3, 4, 4)),
     "GatedPixelCNN of classes": (lambda: ar.GatedPixelCNN((1, 4, 4), 6, 2, classes=10), (1, 4, 4)),
 }
 

@@ -6,6 +6,7 @@ from coursekit.autoregressive.fvsbn import FVSBN
 from coursekit.autoregressive.made import MADE
 from coursekit.autoregressive.nade import NADE
 from coursekit.autoregressive.pixelcnn import GatedPixelCNN, PixelCNN
+from coursekit.autoregressive.pixelrnn import DiagonalBiLSTM, RasterLSTM, RowLSTM, skew, unskew
 from coursekit.distributions import DiscretizedLogisticMixture
 
 __all__ = [
@@ -13,8 +14,13 @@ __all__ = [
     "MADE",
     "NADE",
     "Autoregressive",
+    "DiagonalBiLSTM",
     "DiscretizedLogisticMixture",
     "GatedPixelCNN",
     "PixelCNN",
+    "RasterLSTM",
+    "RowLSTM",
     "masks",
+    "skew",
+    "unskew",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, pad
 
 from coursekit.autoregressive.base import Autoregressive
 from coursekit.autoregressive.convolutions import CachedConv2d, CausalConv2d, VerticalConv2d
@@ -26,6 +26,8 @@ class PixelNetwork(Autoregressive):
 
     first_size, size = 7, 3
     """The widths of the first layer's kernel and of all others."""
+    margin = 0
+    """Empty columns behind the last pixels, for networks that read a finished row back from its end."""
 
     def __init__(self, event_shape: Sequence[int], width: int, levels: int) -> None:
         """A network for images of ``event_shape`` (channels, height, width).
@@ -66,7 +68,10 @@ class PixelNetwork(Autoregressive):
         def everywhere(layer: nn.Module, value: Tensor | None) -> Tensor:
             return layer(value)
 
-        output = self.network(x, self.links(x, labels), everywhere)  # (B, C * outputs, H, W)
+        output = self.network(
+            pad(x, (0, self.margin)), self.links(x, labels), everywhere
+        )  # (B, C * outputs, H, W + ...)
+        output = output[..., : x.shape[3]]
         if self.levels == 2:
             return output
         return output.unflatten(1, (self.event_shape[0], self.levels)).movedim(2, -1)  # (B, C, H, W, levels)
@@ -78,17 +83,19 @@ class PixelNetwork(Autoregressive):
         colour channel.
         """
         channels, height, width = self.event_shape
-        kept = self.kept(len(x), width)
+        kept = self.kept(len(x), width + self.margin)
         link_rows = self.link_rows(x, labels)
         for i in range(height):
             links = next(link_rows)
-            for j, c in product(range(width), range(channels)):
+            for j, c in product(range(width + self.margin), range(channels)):
 
                 def here(layer: nn.Module, value: Tensor | None, j: int = j, c: int = c) -> Tensor:
                     return kept[layer](j, c, value)
 
-                yield self.network(None, [link[c][j] for link in links], here)
-                kept[self.first].put(j, x[:, :, i, j])
+                output = self.network(None, [link[c][j] for link in links], here)
+                if j < width:
+                    yield output
+                    kept[self.first].put(j, x[:, :, i, j])
             for layer in kept.values():
                 layer.start_row()
 
