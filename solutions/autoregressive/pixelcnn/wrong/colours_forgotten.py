@@ -1,0 +1,13 @@
+"""q1: within the pixel colours count: G may look at R"""
+
+import torch
+
+
+def kernel_mask(kind, outputs, inputs, rows, columns):
+    own = torch.arange(len(outputs)).repeat_interleave(torch.tensor(outputs)).unsqueeze(1)  # (O, 1)
+    other = torch.arange(len(inputs)).repeat_interleave(torch.tensor(inputs))  # (I,)
+    mask = torch.zeros(len(own), len(other), rows, columns, dtype=torch.bool)
+    mask[:, :, : rows // 2] = True
+    mask[:, :, rows // 2, : columns // 2] = True
+    mask[:, :, rows // 2, columns // 2] = kind == "B"
+    return mask

@@ -1,0 +1,13 @@
+"""q1: the outputs come first, as in the weights of nn.Conv2d"""
+
+import torch
+
+
+def kernel_mask(kind, outputs, inputs, rows, columns):
+    own = torch.arange(len(outputs)).repeat_interleave(torch.tensor(outputs)).unsqueeze(1)  # (O, 1)
+    other = torch.arange(len(inputs)).repeat_interleave(torch.tensor(inputs))  # (I,)
+    mask = torch.zeros(len(own), len(other), rows, columns, dtype=torch.bool)
+    mask[:, :, : rows // 2] = True
+    mask[:, :, rows // 2, : columns // 2] = True
+    mask[:, :, rows // 2, columns // 2] = own > other if kind == "A" else own >= other
+    return mask.transpose(0, 1)
