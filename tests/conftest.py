@@ -1,16 +1,13 @@
 """What all tests share."""
 
-import contextlib
+import importlib.util
 import os
-import shutil
 
 import pytest
 
+from tests.chromium import headless, path
+
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -27,23 +24,12 @@ def unavailable():
 
 @pytest.fixture(scope="session")
 def chromium(unavailable):
-    """`with chromium() as browser`: a headless Chromium. Playwright allows one at a time in a process."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
+    """`with chromium() as browser`, where there is one."""
+    if path() is None:
         unavailable("chromium is not installed, so nothing was tested in a browser; `make test` installs it")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
+    if importlib.util.find_spec("playwright") is None:
         unavailable("playwright is not installed, so nothing was tested in a browser; `make test` installs it")
-
-    @contextlib.contextmanager
-    def start():
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
-            yield browser
-            browser.close()
-
-    return start
+    return headless
 
 
 @pytest.fixture(scope="module")

@@ -15,53 +15,13 @@ import shutil
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from tests.site.visiting import PREFIX, Visit, opener, windows_of
+
 ROOT = Path(__file__).parents[2]
-PREFIX = "/course/"
-WAYS = {"wide": {"width": 1400, "height": 1000}, "phone": {"width": 360, "height": 740}}
-READY = """async () => {
-    await window.MathJax?.startup?.promise;
-    const views = document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]').length;
-    const shown = () => document.querySelectorAll('.coursekit-figure, .live-figure-message').length;
-    for (let i = 0; i < 200 && shown() < views; i++) await new Promise((done) => setTimeout(done, 50));
-    const images = [...document.images];
-    images.forEach((image) => (image.loading = 'eager'));
-    await Promise.all(images.filter((image) => !image.complete).map((image) => image.decode().catch(() => {})));
-}"""
-LOOK = """() => {
-    const article = document.querySelector('article') ?? document.body;
-    const prose = article.cloneNode(true);
-    prose.querySelectorAll('pre, code, script, style, mjx-container').forEach((element) => element.remove());
-    const all = (selector) => [...document.querySelectorAll(selector)];
-    return {
-        formulas: all('span.math, div.math').length,
-        rendered: all('span.math mjx-container, div.math mjx-container').length,
-        errors: all('mjx-merror, [data-mjx-error]').map((element) => element.textContent),
-        raw: prose.textContent.match(/\\$\\$|\\\\\\(|\\\\\\[|\\{(?:term|cite|eq|numref|ref)[:a-z]*\\}/g) ?? [],
-        images: all('img').map((image) => ({ source: image.currentSrc, alt: image.getAttribute('alt'),
-                                              loaded: image.complete && image.naturalWidth > 0 })),
-        views: all('script[type="application/vnd.jupyter.widget-view+json"]').length,
-        figures: all('.coursekit-figure').length,
-        messages: all('.live-figure-message').map((element) => element.textContent),
-        width: document.documentElement.scrollWidth,
-    };
-}"""
-
-
-@dataclass
-class Visit:
-    """What one page showed in one window."""
-
-    page: str
-    way: str
-    problems: list[str] = field(default_factory=list)  # console errors, uncaught errors, failed requests
-    foreign: list[str] = field(default_factory=list)  # requests beyond the site's own origin and sub-path
-    seen: dict = field(default_factory=dict)  # what LOOK returns
-    violations: list[str] = field(default_factory=list)  # axe-core
 
 
 @pytest.fixture(scope="session")
@@ -114,46 +74,21 @@ def browser(chromium):
 @pytest.fixture(scope="session")
 def visit(browser, address):
     """A function that opens a page and gives it with its record of problems; close the page when done."""
-    windows = {
-        (way, dark): browser.new_context(viewport=size, color_scheme="dark" if dark else "light")
-        for way, size in WAYS.items()
-        for dark in (False, True)
-    }
-
-    def open_page(path: str, way: str = "wide", dark: bool = False):
-        page, record = windows[way, dark].new_page(), Visit(path, way)
-        own = (address, f"blob:{address.removesuffix(PREFIX)}/", "data:")
-        page.on("console", lambda message: message.type == "error" and record.problems.append(message.text))
-        page.on("pageerror", lambda error: record.problems.append(str(error)))
-        page.on(
-            "response", lambda answer: answer.status >= 400 and record.problems.append(f"{answer.status} {answer.url}")
-        )
-        page.on("request", lambda request: request.url.startswith(own) or record.foreign.append(request.url))
-        page.goto(address + path, wait_until="load")
-        page.evaluate(READY)
-        return page, record
-
-    yield open_page
+    windows = windows_of(browser)
+    yield opener(windows, address)
     for window in windows.values():
         window.close()
 
 
 @pytest.fixture(scope="session")
-def visits(pages, visit) -> list[Visit]:
-    """Every page visited wide and light, and on a phone in the dark."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    axe, records = Axe(), []
-    for path in pages:
-        for way, dark in (("wide", False), ("phone", True)):
-            page, record = visit(path, way, dark)
-            # A copy: axe-core fetches style sheets by wrong addresses, and what is logged then is not the page's fault.
-            kept = replace(
-                record, seen=page.evaluate(LOOK), problems=list(record.problems), foreign=list(record.foreign)
-            )
-            records.append(kept)
-            for violation in axe.run(page).response["violations"]:
-                where = "; ".join(node["html"][:150] for node in violation["nodes"][:3])
-                kept.violations.append(f"{violation['id']}: {violation['help']}: {where}")
-            page.close()
-    return records
+def visits(pages, address, chromium) -> list[Visit]:
+    """Every page visited wide and light, and on a phone in the dark; by two processes, which takes half of the time."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.site.visiting", address, *half], cwd=ROOT, stdout=subprocess.PIPE
+        )
+        for half in (pages[::2], pages[1::2])
+    ]
+    printed = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    return sorted((Visit(**record) for text in printed for record in json.loads(text)), key=lambda v: (v.page, v.way))
