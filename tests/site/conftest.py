@@ -82,7 +82,7 @@ def visit(browser, address):
 
 @pytest.fixture(scope="session")
 def visits(pages, address, chromium) -> list[Visit]:
-    """Every page visited wide and light, and on a phone in the dark; by two processes, which takes half of the time."""
+    """Every page visited wide and light, and on a phone in the dark; two processes share them."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.site.visiting", address, *half], cwd=ROOT, stdout=subprocess.PIPE
