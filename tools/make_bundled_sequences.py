@@ -52,6 +52,7 @@ def novel(folder: Path) -> bytes:
     chapters = []
     for chapter in CHAPTERS:
         text = (folder / f"chapter_{chapter}.txt").read_text(encoding="utf-8").lower()
+        text = text.removeprefix(f"chapter {chapter}.")  # its title stays
         for character, written in FOLDED.items():
             text = text.replace(character, written)
         chapters.append(" ".join("".join(c if c in KEPT else " " for c in text).split()))

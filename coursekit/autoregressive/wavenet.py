@@ -251,7 +251,7 @@ class Queues:
         older = self.rings[places].transpose(1, 2).flatten(2)  # (L, n, (kernel - 1) * width)
         torch.baddbmm(self.constant, older, self.older, out=self.gates)
         for i, (h, gates, signal, passing, z) in enumerate(self.parts):
-            gates.addmm_(h, self.newest[i])
+            torch.addmm(gates, h, self.newest[i], out=gates)
             torch.mul(signal.tanh_(), passing.sigmoid_(), out=z)
             if i < len(self.residual):
                 torch.addmm(h, z, self.residual[i], out=self.features[i + 1])

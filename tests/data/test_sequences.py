@@ -63,7 +63,7 @@ def test_the_novel():
     text = data.moby_dick()
     assert text.alphabet == "".join(sorted("abcdefghijklmnopqrstuvwxyz .,;:'\"!?-\n"))
     begin = text.decode(text.train[:60])
-    assert begin.startswith("chapter 1. loomings. call me ishmael.") or begin.startswith("chapter . loomings.")
+    assert begin.startswith("loomings. call me ishmael. some years ago--never mind")
     assert len(text.test) == (len(text.train) + len(text.test)) // 10
     assert torch.equal(text.encode(begin), text.train[:60])
     assert text.decode(text.test).count("whale") > 3
