@@ -43,6 +43,13 @@ MODELS: dict[str, tuple[Callable[[], Model], tuple[int, ...]]] = {
     "RowLSTM": (lambda: ar.RowLSTM((3, 4, 4), 6, 2, levels=4), (3, 4, 4)),
     "DiagonalBiLSTM": (lambda: ar.DiagonalBiLSTM((3, 4, 4), 6, 2, levels=4), (3, 4, 4)),
     "GatedPixelCNN of classes": (lambda: ar.GatedPixelCNN((1, 4, 4), 6, 2, classes=10), (1, 4, 4)),
+    "WaveNet": (lambda: ar.WaveNet(9, 16, 4, (1, 2)), (9,)),
+    "WaveNet of classes": (lambda: ar.WaveNet(9, 2, 4, (1, 2), kernel=3, classes=10), (9,)),
+    "PixelCNNPlusPlus": (lambda: ar.PixelCNNPlusPlus((3, 4, 4), 6, 2, levels=4), (3, 4, 4)),
+    "PixelCNNPlusPlus of channels apart": (
+        lambda: ar.PixelCNNPlusPlus((3, 4, 4), 6, 2, levels=4, changes=ar.Changes(whole_pixels=False)),
+        (3, 4, 4),
+    ),
 }
 
 
