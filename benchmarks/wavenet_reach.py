@@ -5,7 +5,7 @@ weights, the same windows and the same training, and are judged after each epoch
 second of every note, from the 257th sample on. The table is kept in coursekit/autoregressive/measured/wavenet_reach.json, where the
 chapter on WaveNet finds it.
 
-Run: make bench BENCH=benchmarks/wavenet_reach.py        (5 CPU minutes, one thread)
+Run: make bench BENCH=benchmarks/wavenet_reach.py        (2.4 CPU minutes, one thread)
 """
 
 from __future__ import annotations
