@@ -14,12 +14,14 @@ import argparse
 import os
 import statistics
 import time
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from coursekit.autoregressive import WaveNet
 from coursekit.autoregressive.wavenet import Queues
+from coursekit.distributions.levels import draw_level, edges_of
 
 DILATIONS = tuple(2**i for i in range(10)) * 4
 ROUNDS, PLAIN, CACHED, COMPARED = 5, 24, 2000, 200
@@ -49,20 +51,18 @@ def continued(model: WaveNet, beginning: Tensor, uniform: Tensor, cached: bool) 
         steps = (model._last(x[:, : t + 1], None) for t in range(start, x.shape[1]))
     begin = time.perf_counter()
     for t, u in zip(range(start, x.shape[1]), uniform, strict=True):
-        model_draw(model, x, t, u, next(steps))
+        draw_at(model, x, t, u, next(steps))
     return x[0, start:], time.perf_counter() - begin
 
 
-def following(queues: Queues, x: Tensor, start: int):
+def following(queues: Queues, x: Tensor, start: int) -> Iterator[Tensor]:
     """The logits at each place from ``start`` on."""
     for t in range(start, x.shape[1]):
         yield queues((x[:, t - 1] * 255).round().long())
 
 
-def model_draw(model: WaveNet, x: Tensor, t: int, u: Tensor, logits: Tensor) -> None:
+def draw_at(model: WaveNet, x: Tensor, t: int, u: Tensor, logits: Tensor) -> None:
     """Draw x at t as `Autoregressive.sample` does."""
-    from coursekit.distributions.levels import draw_level, edges_of
-
     edges = edges_of(logits)
     level = (u >= edges).sum(dim=1, dtype=x.dtype)
     if model._too_close(u - edges):
