@@ -121,7 +121,7 @@ def cello() -> Recordings:
 
     Source: tonejs-instruments by Nicholaus P. Brosowsky, licence CC BY 3.0, changed as ``bundled/README.md`` says.
     """
-    codes = numpy.frombuffer(read_checked(_folder(), "cello.xz"), dtype=numpy.uint8).reshape(len(NOTES), -1)
+    codes = numpy.frombuffer(_bundled("cello.xz"), dtype=numpy.uint8).reshape(len(NOTES), -1)
     levels = torch.from_numpy(codes.astype(numpy.float32)) / 255  # (8, 16000)
     labels = torch.arange(len(NOTES))
     train, test = levels.split([TRAIN_SAMPLES, TEST_SAMPLES], dim=1)
@@ -137,7 +137,7 @@ def moby_dick() -> Text:
 
     Source: Herman Melville (1851), in the public domain.
     """
-    text = read_checked(_folder(), "moby-dick.xz").decode("ascii")
+    text = _bundled("moby-dick.xz").decode("ascii")
     alphabet = "".join(sorted(set(text)))
     place = {character: k / (len(alphabet) - 1) for k, character in enumerate(alphabet)}
     x = torch.tensor([place[character] for character in text])  # (N + M,)
@@ -145,11 +145,11 @@ def moby_dick() -> Text:
     return Text("Moby-Dick", alphabet, x[:-test].clone(), x[-test:].clone())
 
 
-def _folder() -> Traversable:
-    return resources.files("coursekit.data") / "bundled"
+@lru_cache(maxsize=2)
+def _bundled(name: str) -> bytes:
+    return read_checked(resources.files("coursekit.data") / "bundled", name)
 
 
-@lru_cache(maxsize=4)
 def read_checked(folder: Traversable, name: str) -> bytes:
     """What the xz file ``name`` in ``folder`` holds, after a check of its SHA-256 against ``name.sha256``.
 
