@@ -1,0 +1,15 @@
+"""q1: an amplitude beyond 1 has no level of its own: clip it first"""
+
+import math
+
+
+def encode(x, levels):
+    mu = levels - 1
+    bent = x.sign() * (mu * x.abs()).log1p() / math.log1p(mu)
+    return ((bent + 1) / 2 * mu).round().long()
+
+
+def decode(level, levels):
+    mu = levels - 1
+    bent = 2 * level.double() / mu - 1
+    return (bent.sign() * (bent.abs() * math.log1p(mu)).expm1() / mu).float()
