@@ -10,7 +10,7 @@ from torch.nn.functional import conv2d, elu
 
 import coursekit as ck
 from coursekit.autoregressive import Changes, PixelCNNPlusPlus
-from coursekit.autoregressive.pixelcnnpp import Enlarge2d, StreamConv2d
+from coursekit.autoregressive.pixelcnnpp import Enlarge2d, SoftmaxPixel, StreamConv2d
 
 VARIANTS = {"all": Changes()} | {f"without {f.name}": Changes(**{f.name: False}) for f in fields(Changes)}
 VARIANTS["softmax, channels apart"] = Changes(mixture=False, whole_pixels=False)
@@ -119,6 +119,14 @@ def test_logits_and_conditionals_agree(variant, space, model_of, every_image):
     torch.testing.assert_close(model.log_conditionals(x), expected, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(model.log_prob(x), model.log_conditionals(x).flatten(1).sum(1))
     torch.testing.assert_close(model.log_prob(x[:1]), model.log_prob(x)[:1])
+
+
+def test_the_logits_of_the_softmax_are_linear_in_the_channels_before():
+    rows, value = torch.randn(4, 6, 5, generator=seeded()), torch.randint(5, (4, 3), generator=seeded()) / 4
+    r, g = 2 * value[:, :1] - 1, 2 * value[:, 1:2] - 1
+    blue = rows[:, 2] + rows[:, 4] * r + rows[:, 5] * g
+    for channel, expected in enumerate([rows[:, 0], rows[:, 1] + rows[:, 3] * r, blue]):
+        torch.testing.assert_close(SoftmaxPixel(rows, 3, 5).level_logits(value, channel), expected)
 
 
 @pytest.mark.parametrize("variant", ["all", "without whole_pixels"])
