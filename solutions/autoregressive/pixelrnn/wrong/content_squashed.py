@@ -1,0 +1,10 @@
+"""q2: the content passes through tanh: it may be negative"""
+
+from torch.nn.functional import conv1d
+
+
+def next_row(from_input, hidden, cell, weight):
+    gates = from_input + conv1d(hidden, weight, padding=weight.shape[-1] // 2)  # (B, 4 n, W)
+    o, f, i, g = gates.chunk(4, dim=1)
+    new_cell = f.sigmoid() * cell + i.sigmoid() * g.sigmoid()
+    return o.sigmoid() * new_cell.tanh(), new_cell

@@ -1,0 +1,18 @@
+"""q1: your map is too wide: H rows need H - 1 moves"""
+
+import torch
+
+
+def skew(x, slope):
+    height, width = x.shape[-2:]
+    skewed = x.new_zeros(*x.shape[:-1], width + slope * height)
+    for i in range(height):
+        skewed[..., i, slope * i : slope * i + width] = x[..., i, :]
+    return skewed
+
+
+def unskew(skewed, slope):
+    height = skewed.shape[-2]
+    width = skewed.shape[-1] - slope * (height - 1)
+    rows = [skewed[..., i, slope * i : slope * i + width] for i in range(height)]
+    return torch.stack(rows, dim=-2)
