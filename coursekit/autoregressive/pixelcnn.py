@@ -158,10 +158,10 @@ class PixelCNN(PixelNetwork):
 class GatedLayer(nn.Module):
     r"""A layer of the gated PixelCNN: two stacks, and gates in place of rectifiers.
 
-    .. math:: y = \tanh(W_f * x + V_f\, l) \odot \sigma(W_g * x + V_g\, l)
+    .. math:: y = \tanh(W_f * x + V_f\, c) \odot \sigma(W_g * x + V_g\, c)
 
     The vertical stack sees the rows above; the horizontal one the pixels to the left, and the vertical one through a
-    1 x 1 convolution. ``l`` is the class, if there are ``classes``.
+    1 x 1 convolution. ``c`` is the class, if there are ``classes``.
     """
 
     def __init__(self, inputs: int, width: int, size: int, *, first: bool, channels: int, classes: int | None) -> None:

@@ -17,10 +17,10 @@ from coursekit.distributions.levels import level_of
 class DilatedLayer(nn.Module):
     r"""A gate over features that lie ``dilation`` apart, the last of them at the place itself.
 
-    .. math:: z = \tanh(W_f * h + V_f\, l) \odot \sigma(W_g * h + V_g\, l), \qquad h \leftarrow h + W_r z,
+    .. math:: z = \tanh(W_f * h + V_f\, c) \odot \sigma(W_g * h + V_g\, c), \qquad h \leftarrow h + W_r z,
               \qquad s = W_s z
 
-    The sum with h is the residual connection, s the skip connection to the output; ``l`` is the class, if there are
+    The sum with h is the residual connection, s the skip connection to the output; ``c`` is the class, if there are
     ``classes``. The last layer needs no residual connection.
     """
 
