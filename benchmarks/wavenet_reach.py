@@ -2,8 +2,8 @@
 
 The dilations are 1 throughout; 1, 2 repeated; 1, 2, 4, 8 repeated; and 1, 2, 4, ..., 128. All have the same number of
 weights, the same windows and the same training, and are judged after each epoch by the bits per sample on the test half
-second of every note, from the 257th sample on. The table is kept in coursekit/autoregressive/measured/wavenet_reach.json, where the
-chapter on WaveNet finds it.
+second of every note, from the 257th sample on. The table is kept in
+coursekit/autoregressive/measured/wavenet_reach.json, where the chapter on WaveNet finds it.
 
 Run: make bench BENCH=benchmarks/wavenet_reach.py        (2.4 CPU minutes, one thread)
 """
