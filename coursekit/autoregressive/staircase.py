@@ -36,7 +36,8 @@ class _MaskedLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, mask: Tensor, reach: list[int]) -> Tensor:
         device = x.device.type
-        x = x.to(torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype)
+        lower = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+        x = x.to(torch.get_autocast_dtype(device) if lower else x.dtype)
         weights = [
             (w[:, :end] * m[:, :end]).to(x.dtype)  # (block, end)
             for w, m, end in zip(_blocks(weight), _blocks(mask), reach, strict=True)
