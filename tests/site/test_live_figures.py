@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
 # What a reader sees of a figure: text, drawing, pixels. Not the values of the controls, which change by themselves.
 PICTURE = """(figure) => [
