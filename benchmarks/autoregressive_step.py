@@ -23,7 +23,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, linear
 import coursekit as ck
 from coursekit.autoregressive import FVSBN, MADE
 
-SHAPE, UNITS, BATCH, ROUNDS = (1, 28, 28), 8000, 128, 9
+SHAPE, UNITS, BATCH, ROUNDS = (1, 28, 28), 8000, 128, 41
 
 
 class SeparateLayers(nn.Module):
