@@ -12,7 +12,7 @@ import signal
 import tempfile
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,7 +143,7 @@ def mark(client: Client, marker: Marker, jobs: Iterator[Job]) -> Iterator[Result
     try:
         for _ in range(2 * max(sum(client.nthreads().values()), 4)):  # no more notebooks in memory than these
             submit()
-        for future in _until_interrupted(futures):
+        for future in futures:
             job = waiting.pop(future.key)
             submit()
             if future.status not in ("finished", "error"):
@@ -179,7 +179,7 @@ def cluster(workers: int, scheduler: str | None) -> Iterator[Client]:
     # Without encryption and a key, every user of this machine could give the workers something to run.
     security = Security.temporary()
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}):
-        with _on_interrupt(signal.SIG_IGN):  # by the workers, which end with this process
+        with _interrupt_ignored():  # by the workers, which end with this process
             local = LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
@@ -208,29 +208,12 @@ def _connected(scheduler: str) -> Client:
 
 
 @contextlib.contextmanager
-def _on_interrupt(handler: Any) -> Iterator[None]:
-    """Inside, Ctrl-C is handled so; but in another thread than the main one nothing can be changed."""
+def _interrupt_ignored() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, handler)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _until_interrupted(items: Iterable[Any]) -> Iterator[Any]:
-    """The items, until Ctrl-C. One that comes inside of a destructor is lost to Python: here the next item sees it."""
-    interrupted = False
-
-    def remember(number: int, frame: Any) -> None:
-        nonlocal interrupted
-        interrupted = True
-        signal.default_int_handler(number, frame)
-
-    with _on_interrupt(remember):
-        for item in items:
-            if interrupted:
-                raise KeyboardInterrupt
-            yield item

@@ -81,7 +81,11 @@ def test_a_killed_run_continues(class_of_eight, solutions, tmp_path):
 def test_an_interrupt_ends_cleanly(class_of_eight, solutions, tmp_path):
     out = tmp_path / "marks"
     command = [*COMMAND, *map(str, grading(class_of_eight, solutions, out))]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    # A shell starts what runs in the background with Ctrl-C ignored, and children inherit that.
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     wait_for(lambda: len(list(out.glob("results/*.json"))) >= 1)
     others = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C in a terminal does

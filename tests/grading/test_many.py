@@ -6,7 +6,6 @@ import dataclasses
 import json
 import math
 import shutil
-import signal
 import stat
 import types
 
@@ -454,19 +453,3 @@ def test_an_exercise_is_found_from_below(solutions, monkeypatch):
     assert found.tests == solutions / NAME / "test_softplus.py"
     assert found.headings == {"q4": "Question 4: why?"}
     assert found.written == (exercise.WrittenQuestion("q4", 2.0, "Question 4: why?"),)
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_interrupt_in_a_destructor_is_not_lost():
-    class Destroyed:
-        def __del__(self):
-            signal.raise_signal(signal.SIGINT)  # Python prints the KeyboardInterrupt and goes on
-
-    before, seen = signal.getsignal(signal.SIGINT), []
-    with pytest.raises(KeyboardInterrupt):
-        for number in cluster._until_interrupted(range(3)):
-            seen.append(number)
-            if number == 1:
-                Destroyed()
-    assert seen == [0, 1]
-    assert signal.getsignal(signal.SIGINT) is before
