@@ -13,20 +13,14 @@ Run: make bench BENCH=benchmarks/dcgan_rules.py        (23 CPU minutes, one thre
 from __future__ import annotations
 
 import argparse
-import base64
-import fcntl
-import json
-import os
-import platform
 import statistics
-import tempfile
 import time
-import zlib
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
+from stored import Table, as_text
 from torch import nn
 
 import coursekit as ck
@@ -40,7 +34,6 @@ from coursekit.adversarial import (
 )
 from coursekit.evaluation import DigitClassifier, density_coverage, digit_modes, fid
 
-TABLE = Path(ck.__file__).parent / "adversarial" / "measured" / "dcgan_rules.json"
 SEEDS = range(3)
 SETTINGS = {
     "data": "the 6,000 bundled training digits",
@@ -66,6 +59,7 @@ COLOURED, COLOURED_EPOCHS = 4000, 24  # images, passes
 LONG = ", three times as long"
 NAMES = [*variants(), "without batch_norm, He start", "dense", f"all five rules{LONG}", f"dense{LONG}"]
 ROWS = [*NAMES, "coloured shapes"]
+TABLE = Table(Path(ck.__file__).parent / "adversarial" / "measured" / "dcgan_rules.json", SETTINGS, ROWS)
 
 
 def seeds_of(name: str) -> range:
@@ -145,12 +139,6 @@ def run(name: str, seed: int) -> dict[str, Any]:
     return record
 
 
-def as_text(images: torch.Tensor) -> str:
-    """Images in [0, 1] as bytes, compressed, in base 64."""
-    pixels = (images * 255).round().to(torch.uint8)
-    return base64.b64encode(zlib.compress(pixels.numpy().tobytes(), 9)).decode()
-
-
 def in_colour() -> dict[str, Any]:
     """Twelve samples of a DCGAN for coloured shapes of 32 x 32 pixels: one layer more, otherwise as for the digits."""
     images = ck.data.shapes(COLOURED, 32, generator=torch.Generator().manual_seed(0)).images
@@ -164,35 +152,6 @@ def in_colour() -> dict[str, Any]:
     seconds = round(time.process_time() - begin, 1)
     samples = as_text(model.sample(12, generator=torch.Generator().manual_seed(1)))
     return {"name": "coloured shapes", "seed": 0, "seconds": seconds, "curve": [], "samples": samples}
-
-
-def read() -> dict[str, Any]:
-    """The table as it stands, or an empty one."""
-    if TABLE.exists():
-        table = json.loads(TABLE.read_text(encoding="utf-8"))
-        if table["settings"] == SETTINGS:
-            return table
-        print("the stored table was measured with other settings: starting anew")
-    return {"settings": SETTINGS, "machine": machine(), "runs": []}
-
-
-def machine() -> str:
-    """What the runs are computed on."""
-    return f"one thread of a {platform.machine()} CPU, no GPU, torch {torch.__version__.split('+')[0]}"
-
-
-def store(record: dict[str, Any]) -> None:
-    """Put one run into the table, in its place; safe when several processes do so."""
-    TABLE.parent.mkdir(exist_ok=True)
-    with open(Path(tempfile.gettempdir()) / "dcgan_rules.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        table = read()
-        runs = {(r["name"], r["seed"]): r for r in table["runs"]} | {(record["name"], record["seed"]): record}
-        table["runs"] = [runs[key] for key in sorted(runs, key=lambda key: (ROWS.index(key[0]), key[1]))]
-        table["cpu_minutes"] = round(sum(r["seconds"] for r in table["runs"]) / 60, 1)
-        partial = TABLE.with_suffix(".partial")
-        partial.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, TABLE)
 
 
 def show(table: dict[str, Any]) -> None:
@@ -226,13 +185,13 @@ def main() -> None:
     torch.set_num_threads(1)
     for seed in arguments.seeds:
         for name in arguments.names:
-            done = any(r["name"] == name and r["seed"] == seed for r in read()["runs"])
+            done = any(r["name"] == name and r["seed"] == seed for r in TABLE.read()["runs"])
             if (done and not arguments.again) or seed not in seeds_of(name):
                 continue
             record = in_colour() if name == "coloured shapes" else run(name, seed)
-            store(record)
+            TABLE.store(record)
             print(f"{name}, seed {seed}: {record['seconds']:.0f} s, {record['curve'][-1:]}", flush=True)
-    show(read())
+    show(TABLE.read())
 
 
 if __name__ == "__main__":

@@ -12,16 +12,9 @@ Run: make bench BENCH=benchmarks/pixelcnnpp_changes.py        (12 CPU minutes, o
 from __future__ import annotations
 
 import argparse
-import base64
-import fcntl
-import json
 import math
-import os
-import platform
 import statistics
-import tempfile
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -29,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from stored import Table, as_text
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 import coursekit as ck
 from coursekit.autoregressive import Autoregressive, Changes, GatedPixelCNN, PixelCNN, PixelCNNPlusPlus, pixelcnn
 
-TABLE = Path(ck.__file__).parent / "autoregressive" / "measured" / "pixelcnnpp_changes.json"
 SETTINGS: dict[str, Any] = {
     "shapes": {"size": 12, "train": 1500, "few": 100, "test": 300, "levels": 256},
     "network": {"width": 12, "mixtures": 5, "blocks": 1, "halvings": 1},
@@ -52,6 +45,7 @@ DROPOUT = {"dropout 0.5": 0.5, "few images": 0.0, "few images, dropout 0.5": 0.5
 GATES = ("gates", "rectifiers, same shape", "PixelCNN")
 SEEDS = {name: range(1 if name.startswith("few") else 2) for name in [*CHANGES, *DROPOUT, *GATES]}
 ROWS = list(SEEDS)
+TABLE = Table(Path(ck.__file__).parent / "autoregressive" / "measured" / "pixelcnnpp_changes.json", SETTINGS, ROWS)
 
 
 def shapes() -> tuple[Tensor, Tensor]:
@@ -140,41 +134,6 @@ def bits(nats: float) -> float:
     return nats / (math.log(2) * 3 * SETTINGS["shapes"]["size"] ** 2)
 
 
-def as_text(images: Tensor) -> str:
-    """Images in [0, 1] as bytes, compressed, in base 64."""
-    pixels = (images * 255).round().to(torch.uint8)
-    return base64.b64encode(zlib.compress(pixels.numpy().tobytes(), 9)).decode()
-
-
-def read() -> dict[str, Any]:
-    """The table as it stands, or an empty one."""
-    if TABLE.exists():
-        table = json.loads(TABLE.read_text(encoding="utf-8"))
-        if table["settings"] == SETTINGS:
-            return table
-        print("the stored table was measured with other settings: starting anew")
-    return {"settings": SETTINGS, "machine": machine(), "runs": []}
-
-
-def machine() -> str:
-    """What the runs are computed on."""
-    return f"one thread of a {platform.machine()} CPU, no GPU, torch {torch.__version__.split('+')[0]}"
-
-
-def store(record: dict[str, Any]) -> None:
-    """Put one run into the table, in its place; safe when several processes do so."""
-    TABLE.parent.mkdir(exist_ok=True)
-    with open(Path(tempfile.gettempdir()) / "pixelcnnpp_changes.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        table = read()
-        runs = {(r["name"], r["seed"]): r for r in table["runs"]} | {(record["name"], record["seed"]): record}
-        table["runs"] = [runs[key] for key in sorted(runs, key=lambda key: (ROWS.index(key[0]), key[1]))]
-        table["cpu_minutes"] = round(sum(r["seconds"] for r in table["runs"]) / 60, 1)
-        partial = TABLE.with_suffix(".partial")
-        partial.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, TABLE)
-
-
 def show(table: dict[str, Any]) -> None:
     """Means over the seeds: the last moment, and the best one."""
     print(f"{'':28s}{'seeds':>6s}{'weights':>10s}{'last':>9s}{'range':>16s}{'best':>9s}{'s':>6s}")
@@ -201,7 +160,7 @@ def main() -> None:
     torch.set_num_threads(1)
     for seed in arguments.seeds:
         for name in arguments.names:
-            done = any(r["name"] == name and r["seed"] == seed for r in read()["runs"])
+            done = any(r["name"] == name and r["seed"] == seed for r in TABLE.read()["runs"])
             if (done and not arguments.again) or seed not in SEEDS[name]:
                 continue
             if name == "rectifiers, same shape":
@@ -209,9 +168,9 @@ def main() -> None:
                     record = run(name, seed)
             else:
                 record = run(name, seed)
-            store(record)
+            TABLE.store(record)
             print(f"{name}, seed {seed}: {record['seconds']:.0f} s, {record['curve'][-1]}", flush=True)
-    show(read())
+    show(TABLE.read())
 
 
 if __name__ == "__main__":
