@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         distributions,
         evaluation,
         figures,
+        generators,
         plot,
         training,
     )
@@ -37,6 +38,7 @@ _MODULES = (
     "distributions",
     "evaluation",
     "figures",
+    "generators",
     "plot",
     "training",
 )
@@ -68,6 +70,7 @@ __all__ = [
     "evaluation",
     "figures",
     "fit",
+    "generators",
     "identity",
     "plot",
     "show",
