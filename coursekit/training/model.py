@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,8 +24,8 @@ class Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are, and so where new tensors belong."""
-        return next(self.parameters()).device
+        """Where the parameters are, or the buffers of a model that has none, and so where new tensors belong."""
+        return next(chain(self.parameters(), self.buffers())).device
 
     def loss(self, batch: Any) -> Tensor:
         """What training minimises, a scalar; in nats per example where it is a likelihood or a bound."""
