@@ -72,6 +72,12 @@ def test_far_points_do_not_underflow_and_near_ones_are_not_rounded_away():
     shifted = KernelDensity(0.05).fit(x).log_prob(x + 0.01)
     expected = -math.log(5) - 40 * math.log(0.05 * math.sqrt(2 * math.pi)) - 0.5 * 40 * 0.2**2
     torch.testing.assert_close(shifted, torch.full((5,), expected, dtype=torch.float64), rtol=1e-6, atol=0)
+    single = (100 + normal(5, 40)).float()
+    rounded = (
+        KernelDensity(0.01).fit(single).log_prob(single)
+    )  # -|x - x|^2 / 2 h^2 would be off by thousands in float32
+    own_kernel = -math.log(5) - 40 * math.log(0.01 * math.sqrt(2 * math.pi))
+    torch.testing.assert_close(rounded, torch.full((5,), own_kernel), rtol=1e-5, atol=0)
 
 
 def test_samples_have_the_moments_of_the_mixture():
