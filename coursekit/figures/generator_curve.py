@@ -24,8 +24,8 @@ class GeneratorCurve(LiveFigure):
     description = (
         "Left, the curve x = g(z) with seven points to drag, the bell curve of the noise z under it, and a narrow "
         "strip of noise that the curve carries to a strip of x. Right, lying on its side, the density of x: a line "
-        "from the change of variables over a histogram of samples. Where the curve is level the density is high; where it "
-        "turns round, two parts add up."
+        "from the change of variables over a histogram of samples. Where the curve is level the density is high; where "
+        "it turns round, two parts add up."
     )
     knots: traitlets.List = traitlets.List([-2.4, -2.2, -1.9, 0.0, 1.9, 2.2, 2.4]).tag(sync=True)
     z = traitlets.Float(0.5, min=-3.0, max=3.0).tag(sync=True)
