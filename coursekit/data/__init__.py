@@ -1,5 +1,6 @@
 """Data: bundled digits, sound and text, full sets that are downloaded, images with known factors, plane densities."""
 
+from coursekit.data.corpus import Corpus, Documents, state_of_the_union
 from coursekit.data.digits import fashion_mnist, mnist
 from coursekit.data.errors import DataError
 from coursekit.data.examples import Batch, ByteImages, Digits, DynamicBinarisation, Examples, Pictures
@@ -23,8 +24,10 @@ __all__ = [
     "ByteImages",
     "Checkerboard",
     "Clips",
+    "Corpus",
     "DataError",
     "Digits",
+    "Documents",
     "DynamicBinarisation",
     "Examples",
     "FactorBatch",
@@ -50,4 +53,5 @@ __all__ = [
     "moby_dick",
     "mu_law",
     "shapes",
+    "state_of_the_union",
 ]
