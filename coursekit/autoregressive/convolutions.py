@@ -42,7 +42,9 @@ class CausalConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """The features at every pixel, (B, outputs, H, W)."""
         rows, columns = self.kernel_size
-        return conv2d(pad(x, (columns // 2, columns // 2, rows - 1, 0)), self.weight * self.mask, self.bias)
+        if self.kernel_size != (1, 1):  # padding by nothing would copy x
+            x = pad(x, (columns // 2, columns // 2, rows - 1, 0))  # (B, inputs, H + rows - 1, W + columns - 1)
+        return conv2d(x, self.weight * self.mask, self.bias)
 
 
 class VerticalConv2d(nn.Conv2d):

@@ -18,8 +18,8 @@ from coursekit.autoregressive.staircase import masked_linear, reach_of
 class MADE(Autoregressive):
     r"""A network whose masked weights let each output see the inputs before it, and nothing else.
 
-    With M ``orderings`` the same weights are masked in M ways, the first in raster order, the others in random orders,
-    which are the same for every model of this shape. Their mixture is a distribution too:
+    With M ``orderings`` the same weights are masked in M ways, the first in ``order`` (raster order when not given),
+    the others in random orders, which are the same for every model of this shape. Their mixture is a distribution too:
 
     .. math:: p(x) = \frac1M \sum_{m=1}^M \prod_{i=1}^D p_m(x_i \mid x_{o_m(1)}, \dots, x_{o_m(i-1)})
 
@@ -31,16 +31,25 @@ class MADE(Autoregressive):
     """
 
     def __init__(
-        self, event_shape: Sequence[int], hidden: Sequence[int] = (500,), levels: int = 2, orderings: int = 1
+        self,
+        event_shape: Sequence[int],
+        hidden: Sequence[int] = (500,),
+        levels: int = 2,
+        orderings: int = 1,
+        order: Sequence[int] | None = None,
     ) -> None:
-        """``hidden``: the units of each hidden layer.
+        """``hidden``: the units of each hidden layer; ``order``: the dimensions, the one drawn first at the front.
 
         Raises
         ------
         ValueError
-            If there is no hidden layer or no ordering.
+            If there is no hidden layer or no ordering, or if the order does not name each dimension once.
         """
         super().__init__(event_shape, levels)
+        if order is not None:
+            if sorted(order) != list(range(self.dimensions)):
+                raise ValueError(f"MADE: order must name each of {self.dimensions} dimensions once, was {list(order)}")
+            self.order = list(order)
         if not hidden or orderings < 1:
             raise ValueError(f"MADE: hidden and orderings must not be empty, were {tuple(hidden)} and {orderings}")
         random = torch.Generator().manual_seed(0)

@@ -90,6 +90,19 @@ def test_each_ordering_of_a_mixture_sees_what_comes_before_in_it(dependency):
     assert model.order == list(range(6))
 
 
+def test_an_order_of_ones_own(dependency, randomised, every_image):
+    order = [3, 0, 5, 1, 4, 2]
+    assert dependency(MADE((1, 2, 3), (15, 15), order=order)).tolist() == [
+        [order.index(j) < order.index(i) for j in range(6)] for i in range(6)
+    ]
+    model = randomised(MADE((1, 2, 3), (15,), order=order), scale=1.0)
+    assert model.log_prob(every_image((1, 2, 3), 2)).exp().sum().item() == pytest.approx(1, abs=1e-5)
+    draws = [model.sample(20, generator=torch.Generator().manual_seed(0), cached=cached) for cached in (True, False)]
+    assert torch.equal(*draws)
+    with pytest.raises(ValueError, match="order must name each of 6 dimensions once"):
+        MADE((1, 2, 3), order=[0, 1, 2, 3, 4, 4])
+
+
 def test_orderings_are_the_same_for_every_model_of_a_shape():
     torch.manual_seed(0)
     first = MADE((1, 3, 3), (9,), orderings=5).orderings
