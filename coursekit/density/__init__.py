@@ -3,9 +3,9 @@
 from coursekit.density.divergences import jensen_shannon, kl_divergence
 from coursekit.density.gaussian_mixture import CollapseError, CollapseWarning, GaussianMixture
 from coursekit.density.histogram import Histogram
+from coursekit.density.k_means import k_means
 from coursekit.density.kernel_density import KernelDensity
 from coursekit.density.lda import CollapsedGibbs, LatentDirichletAllocation
-from coursekit.density.k_means import k_means
 from coursekit.density.mcmc import (
     Chains,
     HamiltonianMonteCarlo,

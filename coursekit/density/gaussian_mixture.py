@@ -219,11 +219,11 @@ class GaussianMixture(ExplicitDensity):
         return one_hot(nearest, self.components).double()
 
     def _report(self, k: int, points: float, iteration: int, give_up: bool) -> None:
-        said = (
-            f"part {k} of {self.components} has collapsed onto {points:.1f} of the points in iteration {iteration + 1}"
-        )
+        said = f"part {k} of {self.components} has collapsed onto {points:.1f} points in iteration {iteration + 1}"
         if give_up:
-            raise CollapseError(f"{said}; ask for fewer parts, a simpler covariance or more data")
+            raise CollapseError(
+                f"{said}; ask for fewer parts, a simpler covariance or more data, and look for outliers"
+            )
         warnings.warn(f"{said}, and is started again elsewhere", CollapseWarning, stacklevel=4)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
@@ -246,8 +246,8 @@ class Choice(NamedTuple):
     """For each number of parts, the mean log-likelihood of the held-out points in nats, one for each start."""
 
 
-# ---- Expectation-maximisation. A Gaussian's log density is linear in the features 1, x_i and x_i x_j of a point, so the
-# ---- E-step for all points and all parts is one matrix product, and the sums that the M-step needs are another.
+# ---- Expectation-maximisation. A Gaussian's log density is linear in 1, x_i and x_i x_j, the features of a point. So
+# ---- the E-step for all points and parts is one matrix product, and the sums that the M-step needs are another.
 
 
 def features(u: Tensor, diagonal: bool) -> Iterator[Tensor]:
@@ -282,9 +282,8 @@ def natural_parameters(weights: Tensor, means: Tensor, scale: Tensor) -> Tensor:
         precision = torch.cholesky_inverse(scale)  # (K, D, D)
         linear = (precision @ means.unsqueeze(-1)).squeeze(-1)  # (K, D)
         i, j = torch.triu_indices(d, d, device=means.device)
-        quadratic = -precision[:, i, j] * torch.where(
-            i == j, 0.5, 1.0
-        )  # (K, D (D + 1) / 2): i < j stands for j < i too
+        halves = torch.where(i == j, 0.5, 1.0)  # u_i u_j with i < j stands for u_j u_i too
+        quadratic = -precision[:, i, j] * halves  # (K, D (D + 1) / 2)
     constant = weights.log() - log_scale - 0.5 * (d * math.log(2 * math.pi) + (means * linear).sum(dim=1))  # (K,)
     return torch.cat([constant.unsqueeze(1), linear, quadratic], dim=1)
 
@@ -342,7 +341,7 @@ def collapsed(covariances: Tensor) -> list[int]:
 
 
 def standardised(x: Tensor, diagonal: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Centre (D,), factor, and points ``u`` (D, N) in float64 with mean zero and unit covariance: x = centre + factor u.
+    """Centre (D,), factor, and points ``u`` (D, N) of mean zero and unit covariance: x = centre + factor u, in float64.
 
     The factor is the Cholesky factor (D, D) of the covariance; if diagonal, it is the standard deviations (D,). So a
     part's variance is measured in that of the data, and rounding errors do not depend on units.
