@@ -1,0 +1,13 @@
+"""q2: these are the bits of whole images: divide by the number of dimensions"""
+
+import math
+
+
+def bits_per_dimension(level, noise, log_prob, levels, alpha):
+    y = ((level + noise) / levels).flatten(2)  # (S, B, d)
+    s = alpha + (1 - 2 * alpha) * y
+    log_slope = math.log(1 - 2 * alpha) - s.log() - (1 - s).log()
+    log_density = log_prob(s.logit()) + log_slope.sum(dim=-1)  # (S, B)
+    dimensions = y.shape[-1]
+    log_mass = log_density.logsumexp(dim=0) - math.log(len(noise)) - dimensions * math.log(levels)  # (B,)
+    return -log_mass / math.log(2)
