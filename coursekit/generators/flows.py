@@ -114,11 +114,11 @@ class Permutation(FlowLayer):
 
     def to_data(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """The entries in ``order``, and 0."""
-        return z[..., self.order], z.new_zeros(z.shape[:-1])
+        return z.index_select(-1, self.order), z.new_zeros(z.shape[:-1])
 
     def to_noise(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The entries back in their places, and 0."""
-        return x[..., self.back], x.new_zeros(x.shape[:-1])
+        return x.index_select(-1, self.back), x.new_zeros(x.shape[:-1])
 
 
 class Coupling(FlowLayer):

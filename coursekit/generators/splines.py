@@ -48,7 +48,8 @@ def knots(parameters: Tensor, bound: float) -> tuple[Tensor, Tensor, Tensor]:
 def find_bin(value: Tensor, ends: Tensor, parameters: tuple[Tensor, Tensor, Tensor]) -> Bin:
     """The bin of each ``value`` (...) among ``ends`` (..., K + 1), which are the knots' places or their values."""
     k = (value.unsqueeze(-1) >= ends[..., 1:-1]).sum(dim=-1, keepdim=True)  # (..., 1), from 0 to K - 1
-    x, y, slopes = (torch.cat([p.gather(-1, k), p.gather(-1, k + 1)], dim=-1) for p in parameters)  # (..., 2) each
+    both = torch.cat([k, k + 1], dim=-1)  # (..., 2): its ends
+    x, y, slopes = (p.gather(-1, both) for p in parameters)  # (..., 2) each
     return Bin(x[..., 0], x[..., 1] - x[..., 0], y[..., 0], y[..., 1] - y[..., 0], slopes[..., 0], slopes[..., 1])
 
 
