@@ -3,7 +3,7 @@
 from coursekit.generators.affine import AffineGenerator
 from coursekit.generators.autoregressive import IAF, MAF
 from coursekit.generators.discrete import GumbelSoftmax, gumbel_max, straight_through
-from coursekit.generators.flows import AffineCoupling, Flow, FlowLayer, Permutation, RealNVP
+from coursekit.generators.flows import AffineCoupling, Flow, FlowLayer, Permutation, RealNVP, Rescale
 from coursekit.generators.mlp import MLPGenerator, energy_distance
 from coursekit.generators.planar import Planar, PlanarFlow
 from coursekit.generators.preprocessing import Dequantised, Logit, bits_per_dimension, dequantise, quantise
@@ -25,6 +25,7 @@ __all__ = [
     "Planar",
     "PlanarFlow",
     "RealNVP",
+    "Rescale",
     "SplineCoupling",
     "bits_per_dimension",
     "dequantise",

@@ -121,6 +121,29 @@ class Permutation(FlowLayer):
         return x.index_select(-1, self.back), x.new_zeros(x.shape[:-1])
 
 
+class Rescale(FlowLayer):
+    """Fixed scales and shifts of the entries, x = mean + scale z: the layers before it see data of about unit size."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, data: Tensor) -> None:
+        """Mean and standard deviation of each entry are those of ``data``, (N, D)."""
+        super().__init__()
+        self.register_buffer("mean", data.mean(dim=0))  # (D,)
+        self.register_buffer("scale", data.std(dim=0))  # (D,)
+        if not (self.scale > 0).all():
+            raise ValueError(f"Rescale: entries of data must vary; {int((self.scale <= 0).sum())} of them never do")
+
+    def to_data(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """x, shape (..., D), and log abs det dx/dz in nats, shape (...)."""
+        return z * self.scale + self.mean, self.scale.log().sum().expand(z.shape[:-1])
+
+    def to_noise(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """z, shape (..., D), and log abs det dz/dx in nats, shape (...)."""
+        return (x - self.mean) / self.scale, -self.scale.log().sum().expand(x.shape[:-1])
+
+
 class Coupling(FlowLayer):
     r"""The first half of z stays; the second is changed entry by entry, by a map that the first half chooses.
 

@@ -9,7 +9,7 @@ from torch.distributions import ComposeTransform, Independent, Normal, Transform
 from torch.func import jacrev, vmap
 
 import coursekit as ck
-from coursekit.generators import IAF, MAF, NeuralSplineFlow, Permutation, PlanarFlow, RealNVP
+from coursekit.generators import IAF, MAF, NeuralSplineFlow, Permutation, PlanarFlow, RealNVP, Rescale
 from coursekit.generators.autoregressive import MaskedNetwork
 from coursekit.generators.flows import AffineCoupling, Flow, FlowLayer
 from coursekit.generators.planar import Planar
@@ -143,6 +143,21 @@ def test_a_permutation_moves_and_stretches_nothing():
     assert layer.to_noise(x)[0].equal(z)
     with pytest.raises(ValueError, match="0 to 2 once each"):
         Permutation(torch.tensor([0, 0, 2]))
+
+
+def test_rescaling_gives_data_mean_zero_and_scale_one():
+    data = 3 * noise(100, 4) + torch.tensor([1.0, 2.0, 3.0, 4.0])
+    layer = Rescale(data)
+    z, log_det = layer.to_noise(data)
+    torch.testing.assert_close(z.mean(dim=0), torch.zeros(4).double())
+    torch.testing.assert_close(z.std(dim=0), torch.ones(4).double())
+    jacobian = jacrev(lambda v: layer.to_noise(v)[0])(data[0])
+    torch.testing.assert_close(log_det[0], torch.linalg.slogdet(jacobian).logabsdet)
+    x, back = layer.to_data(z)
+    torch.testing.assert_close(x, data)
+    torch.testing.assert_close(back, -log_det)
+    with pytest.raises(ValueError, match="1 of them never do"):
+        Rescale(torch.tensor([[1.0, 2.0], [1.0, 3.0]]))
 
 
 @pytest.mark.parametrize("dimensions", [2, 3, 6])
