@@ -94,7 +94,7 @@ def types() -> bool:
 
 def code() -> bool:
     """Unit tests: the package, the tools, the chapters' form, the repository."""
-    workers = ("-n", CORES, "--dist", "loadfile")
+    workers = ("-n", CORES, "--dist", "loadfile", "--durations=15")  # the slowest are named, so that they can be mended
     return single_threaded(PYTHON, "-m", "pytest", "tests", "--ignore=tests/site", *workers)
 
 
