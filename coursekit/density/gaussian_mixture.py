@@ -128,7 +128,7 @@ class GaussianMixture(ExplicitDensity):
         *,
         start: Tensor | None = None,
         iterations: int = 200,
-        tolerance: float = 1e-6,
+        tolerance: float = 1e-4,
         generator: torch.Generator | None = None,
     ) -> Self:
         """Expectation-maximisation on points ``x`` (N, D), until the mean log-likelihood gains less than ``tolerance``.
@@ -189,29 +189,41 @@ class GaussianMixture(ExplicitDensity):
         *,
         covariance: Literal["full", "diagonal", "tied"] = "full",
         starts: int = 3,
+        iterations: int = 200,
+        tolerance: float = 1e-4,
         generator: torch.Generator | None = None,
     ) -> Choice:
         """The mixture under which points ``held_out`` are likeliest, among several numbers of parts and starts.
 
         Each is fitted to ``x``. A fit that gives up, because parts collapse, scores minus infinity. The best score was
         chosen for being high: report the likelihood of a third set.
+
+        Raises
+        ------
+        CollapseError
+            If every fit gives up.
         """
+        training: dict[int, list[float]] = {}
         scores: dict[int, list[float]] = {}
         best, best_score = None, -math.inf
         for number in components:
-            scores[number] = []
+            training[number], scores[number] = [], []
             for _ in range(starts):
                 try:
-                    model = cls(number, covariance).fit(x, generator=generator)
-                    score = model.log_prob(held_out.double()).mean().item()
+                    model = cls(number, covariance)
+                    model.fit(x, iterations=iterations, tolerance=tolerance, generator=generator)
                 except CollapseError:
-                    model, score = None, -math.inf
+                    training[number].append(math.nan)
+                    scores[number].append(-math.inf)
+                    continue
+                score = model.log_prob(held_out.double()).mean().item()
+                training[number].append(model.history[-1])
                 scores[number].append(score)
-                if model is not None and score > best_score:
+                if score > best_score:
                     best, best_score = model, score
         if best is None:
             raise CollapseError(f"no number of parts among {sorted(scores)} could be fitted to x")
-        return Choice(best, scores)
+        return Choice(best, training, scores)
 
     def _clusters(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         """The clusters of `k_means` as responsibilities, shape (N, K): each row has a single one."""
@@ -242,6 +254,8 @@ class Choice(NamedTuple):
 
     model: GaussianMixture
     """The best of all fits."""
+    training: dict[int, list[float]]
+    """For each number of parts, the mean log-likelihood of the points fitted, in nats, one for each start."""
     held_out: dict[int, list[float]]
     """For each number of parts, the mean log-likelihood of the held-out points in nats, one for each start."""
 
