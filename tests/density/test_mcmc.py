@@ -23,7 +23,7 @@ from coursekit.density.mcmc import DualAveraging, Place, accept_or_stay
 
 COVARIANCE = torch.tensor([[1.0, 0.8], [0.8, 2.0]], dtype=torch.float64)
 MEAN = torch.tensor([0.5, -1.0], dtype=torch.float64)
-GAUSSIAN = MultivariateNormal(MEAN, COVARIANCE)
+GAUSSIAN = MultivariateNormal(MEAN, COVARIANCE, validate_args=False)
 
 
 def seeded(seed=0):
@@ -31,8 +31,8 @@ def seeded(seed=0):
 
 
 def banana(x):
-    """Unnormalised: x_1 is standard normal, x_2 lies about its square. E[x_2] = 1, Var[x_2] = 2 + 1/4."""
-    return 7.0 - 0.5 * x[:, 0] ** 2 - 2 * (x[:, 1] - x[:, 0] ** 2) ** 2
+    """Unnormalised: x_1 is standard normal, x_2 lies about half its square. E[x_2] = 1/2, Var[x_2] = 1/2 + 1."""
+    return 7.0 - 0.5 * x[:, 0] ** 2 - 0.5 * (x[:, 1] - 0.5 * x[:, 0] ** 2) ** 2
 
 
 def samplers(log_density):
@@ -52,16 +52,16 @@ def within(values, truth, errors=5.0):
 
 @pytest.mark.parametrize("name", ["random walk", "langevin", "hamiltonian"])
 def test_moments_of_a_gaussian_and_of_a_banana(name):
-    start = MEAN + torch.randn(32, 2, generator=seeded(), dtype=torch.float64)
-    chains = samplers(GAUSSIAN.log_prob)[name].chains(start, 1500, warm_up=200, generator=seeded(1))
+    start = MEAN + torch.randn(64, 2, generator=seeded(), dtype=torch.float64)
+    chains = samplers(GAUSSIAN.log_prob)[name].chains(start, 600, warm_up=150, generator=seeded(1))
     x, y = chains.draws.unbind(-1)
     assert within(x, 0.5) and within(y, -1.0)
     assert within((x - 0.5) ** 2, 1.0) and within((y + 1) ** 2, 2.0)
     assert within((x - 0.5) * (y + 1), 0.8)
-    chains = samplers(banana)[name].chains(start, 2500, warm_up=200, generator=seeded(2))
+    chains = samplers(banana)[name].chains(start, 1000, warm_up=150, generator=seeded(2))
     x, y = chains.draws.unbind(-1)
     assert within(x, 0.0) and within(x**2, 1.0)
-    assert within(y, 1.0) and within((y - 1) ** 2, 2.25)
+    assert within(y, 0.5) and within((y - 0.5) ** 2, 1.5)
     torch.testing.assert_close(chains.log_prob, torch.stack([banana(place) for place in chains.draws]))
     assert r_hat(chains.draws).max() < 1.02
 
