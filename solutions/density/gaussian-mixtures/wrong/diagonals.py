@@ -1,0 +1,16 @@
+"""q2: the entries off the diagonal are missing"""
+
+import torch
+
+
+def m_step(x, responsibilities, floor):
+    total = responsibilities.sum(dim=0)  # (K,)
+    part = (responsibilities / total).mT  # (K, N)
+    means = part @ x  # (K, d)
+    excess = x - means.unsqueeze(1)  # (K, N, d)
+    covariances = (part.unsqueeze(-1) * excess).mT @ excess  # (K, d, d)
+    return (
+        total / len(x),
+        means,
+        covariances * torch.eye(x.shape[-1], dtype=x.dtype) + floor * torch.eye(x.shape[-1], dtype=x.dtype),
+    )

@@ -1,0 +1,10 @@
+"""q2: you forgot the floor"""
+
+
+def m_step(x, responsibilities, floor):
+    total = responsibilities.sum(dim=0)  # (K,)
+    part = (responsibilities / total).mT  # (K, N)
+    means = part @ x  # (K, d)
+    excess = x - means.unsqueeze(1)  # (K, N, d)
+    covariances = (part.unsqueeze(-1) * excess).mT @ excess  # (K, d, d)
+    return total / len(x), means, covariances
