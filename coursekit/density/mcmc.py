@@ -318,8 +318,7 @@ def metropolis_matrix(log_prob: Tensor, proposal: Tensor) -> Tensor:
     p = (log_prob - log_prob.max()).exp().unsqueeze(1)  # (S, 1), up to a constant
     flow = p * proposal  # (S, S): how much is proposed from i to j
     accepted = torch.minimum(flow, flow.T) / p  # (S, S)
-    ways_out = accepted - accepted.diag().diag()  # (S, S): zero on the diagonal
-    return ways_out + (1 - ways_out.sum(dim=1)).diag()
+    return accepted + (1 - accepted.sum(dim=1)).diag()  # what is refused stays
 
 
 # ---- How good are the draws? ----
