@@ -243,11 +243,17 @@ def alternating(couplings: Sequence[FlowLayer], dimensions: int) -> list[FlowLay
 
 
 def perceptron(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
-    """Linear layers with SiLU between them; the last one starts at zero, so that a flow starts as the identity."""
+    """Linear layers with SiLU between them; the last one starts at zero, so that a flow starts as the identity.
+
+    The first one is drawn three times as wide as torch does: data of about unit size is told apart more finely.
+    """
     sizes = [inputs, *hidden]
     layers: list[nn.Module] = []
     for i in range(len(hidden)):
         layers += [nn.Linear(sizes[i], sizes[i + 1]), nn.SiLU()]
+    with torch.no_grad():
+        for parameter in layers[0].parameters():
+            parameter.mul_(3)
     last = nn.Linear(sizes[-1], outputs)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
