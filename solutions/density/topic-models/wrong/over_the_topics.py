@@ -1,0 +1,15 @@
+"""q1: normalise over the words, not over the topics"""
+
+import torch
+
+
+def log_likelihood(counts, shares, topics):
+    return torch.xlogy(counts, shares @ topics).sum(dim=-1)  # (D,)
+
+
+def em_step(counts, shares, topics):
+    p = shares @ topics  # (D, V)
+    ratio = torch.where(counts > 0, counts / p, 0.0)  # (D, V)
+    by_document = shares * (ratio @ topics.mT)  # (D, K)
+    by_word = topics * (shares.mT @ ratio)  # (K, V)
+    return by_document / by_document.sum(dim=-1, keepdim=True), by_word / by_word.sum(dim=0)
