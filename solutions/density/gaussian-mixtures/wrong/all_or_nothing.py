@@ -1,4 +1,4 @@
-"""q2: you gave every point to one component: all share it"""
+"""q2: you gave every point to one part: all share it"""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""q2: each covariance is around the mean of its own component"""
+"""q2: each covariance is around the mean of its own part"""
 
 import torch
 

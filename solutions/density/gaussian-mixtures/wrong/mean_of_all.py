@@ -1,4 +1,4 @@
-"""q2: you took the mean of all points for every component"""
+"""q2: you took the mean of all points for every part"""
 
 import torch
 

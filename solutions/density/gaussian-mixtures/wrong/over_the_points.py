@@ -1,4 +1,4 @@
-"""q1: add up to one over the components, not over the points"""
+"""q1: add up to one over the parts, not over the points"""
 
 import math
 
