@@ -215,6 +215,17 @@ def test_dual_averaging_by_hand():
     assert search.step_size == pytest.approx(math.exp(weight * second + (1 - weight) * first))
 
 
+def test_after_the_warm_up_the_step_size_is_the_average_of_the_search():
+    """Three steps, made once more by hand with the same noise."""
+    sampler, start, generator = samplers(banana)["langevin"], torch.zeros(4, 2), seeded()
+    found = sampler.chains(start, 1, warm_up=3, generator=seeded()).step_size
+    place, step, search = sampler.evaluate(start), 0.8, DualAveraging(0.8, 0.574)
+    for _ in range(3):
+        place, acceptance, _ = sampler.transition(place, step, generator)
+        step = search.update(acceptance.mean().item())
+    assert found == search.step_size != step
+
+
 def test_what_each_chain_does_does_not_depend_on_the_others_places():
     """Batches are only batches: chains with the same noise move alike, whoever stands beside them."""
     x = torch.randn(6, 2, generator=seeded(), dtype=torch.float64)
