@@ -11,7 +11,7 @@ from torch import Tensor
 from coursekit.density.rows import check_fitted, rows_like, training_rows
 from coursekit.training.model import ExplicitDensity
 
-_ENTRIES = 2**22  # distances that are held at once
+_ENTRIES = 2**20  # distances that are held at once: 8 MB
 
 
 class KernelDensity(ExplicitDensity):
