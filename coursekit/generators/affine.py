@@ -48,7 +48,7 @@ class AffineGenerator(ExplicitDensity):
         return rows.T.reshape(x.shape)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """log p(x) in nats, shape (B,), by the change of variables: log p(z) - log |det L|."""
+        """log p(x) in nats, shape (B,), by the change of variables: log p(z) - log abs(det L)."""
         z = self.inverse(x)  # (B, D)
         log_prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(dim=-1)  # (B,)
         return log_prior - self.log_diagonal.sum()
