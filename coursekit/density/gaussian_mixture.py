@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple, Self
 
 import torch
@@ -18,7 +18,7 @@ from coursekit.training.model import ExplicitDensity
 THINNEST = 1e-6
 """A part has collapsed when along some direction it has less than this share of the data's variance."""
 RESTARTS = 10
-"""After how many collapses a fit gives up."""
+"""How many collapsed parts a fit starts again before it gives up."""
 
 
 class CollapseWarning(UserWarning):
@@ -145,7 +145,7 @@ class GaussianMixture(ExplicitDensity):
         Raises
         ------
         CollapseError
-            After `RESTARTS` collapses, or if the covariance of a tied mixture collapses.
+            If parts collapse again after `RESTARTS` new starts, or if the covariance of a tied mixture collapses.
         ValueError
             If ``x`` is not of shape (N, D), is not finite, or does not vary in some direction, so that every covariance
             would be singular; if it has fewer points than parts; if ``start`` does not have shape (N, K).
@@ -157,7 +157,11 @@ class GaussianMixture(ExplicitDensity):
         begin = self._clusters(x, generator) if start is None else start.double()  # (N, K)
         if begin.shape != (len(x), self.components):
             raise ValueError(f"start has shape {tuple(begin.shape)} and must have {(len(x), self.components)}")
-        sums = sums_over(u, begin, diagonal)  # (F, K)
+        v = lifted(u, diagonal)  # (F, N)
+        sums = no_moments(v, self.components, diagonal)  # (K, F, F) or (K, F)
+        size = chunk_size(v, self.components)
+        for chunk, r in zip(v.split(size, dim=1), begin.split(size), strict=True):
+            add_moments(sums, chunk, r.T)
         volume = (factor if diagonal else factor.diagonal()).log().sum().item()
         self.history, collapses = [], 0
         for iteration in range(iterations):
@@ -172,7 +176,7 @@ class GaussianMixture(ExplicitDensity):
                 weights[k] = 1 / self.components
             weights = weights / weights.sum()
             scale = covariances.sqrt() if diagonal else torch.linalg.cholesky(covariances)
-            sums, log_likelihood = em_sweep(u, natural_parameters(weights, means, scale), diagonal)
+            sums, log_likelihood = em_sweep(v, *residual_maps(weights, means, scale))
             self.history.append(log_likelihood - volume)
             if iteration and not fallen and self.history[-1] - self.history[-2] < tolerance:
                 break
@@ -260,88 +264,92 @@ class Choice(NamedTuple):
     """For each number of parts, the mean log-likelihood of the held-out points in nats, one for each start."""
 
 
-# ---- Expectation-maximisation. A Gaussian's log density is linear in 1, x_i and x_i x_j, the features of a point. So
-# ---- the E-step for all points and parts is one matrix product, and the sums that the M-step needs are another.
+# ---- Expectation-maximisation. Each iteration goes through the points once, in chunks that stay in the cache.
 
 
-def features(u: Tensor, diagonal: bool) -> Iterator[Tensor]:
-    """1, u_i and u_i u_j for i <= j (if diagonal, i = j only) of points ``u`` (D, N): (F, C), for C points at a time.
+def lifted(u: Tensor, diagonal: bool) -> Tensor:
+    """Points ``u`` (D, N) with a one before each, (1 + D, N); if diagonal, with their squares too, (1 + 2 D, N)."""
+    return torch.cat([torch.ones_like(u[:1]), u, u.square()] if diagonal else [torch.ones_like(u[:1]), u])
 
-    Each uses the memory of the one before, 8 MB, which stays in the cache.
+
+def em_sweep(v: Tensor, constant: Tensor, maps: Tensor) -> tuple[Tensor, float]:
+    """The E-step for lifted points ``v`` (F, N): the sums for the M-step, and the mean log-likelihood in nats.
+
+    ``constant`` and ``maps`` stand for the parts, as `residual_maps` makes them. The sums are those of `add_moments`.
     """
-    d = len(u)
-    size = 1 + 2 * d if diagonal else 1 + d + d * (d + 1) // 2
-    points = max(2**20 // size, 1)
-    memory = u.new_empty(size * min(points, u.shape[1]))
-    for chunk in u.split(points, dim=1):  # (D, C)
-        phi = memory[: size * chunk.shape[1]].view(size, -1)  # (F, C)
-        phi[0], phi[1 : d + 1] = 1, chunk
-        if diagonal:
-            torch.mul(chunk, chunk, out=phi[d + 1 :])
-        else:
-            for i, products in enumerate(phi[d + 1 :].split(list(range(d, 0, -1)))):
-                torch.mul(chunk[i], chunk[i:], out=products)  # (D - i, C)
-        yield phi
-
-
-def natural_parameters(weights: Tensor, means: Tensor, scale: Tensor) -> Tensor:
-    """The matrix eta (K, F) for which ``eta @ features`` is log p(x, k) in nats."""
-    d = means.shape[1]
-    if scale.ndim == 2:  # diagonal
-        log_scale = scale.log().sum(dim=1)  # (K,)
-        linear = means / scale**2  # (K, D)
-        quadratic = -0.5 / scale**2  # (K, D)
-    else:
-        log_scale = scale.diagonal(dim1=1, dim2=2).log().sum(dim=1)  # (K,)
-        precision = torch.cholesky_inverse(scale)  # (K, D, D)
-        linear = (precision @ means.unsqueeze(-1)).squeeze(-1)  # (K, D)
-        i, j = torch.triu_indices(d, d, device=means.device)
-        halves = torch.where(i == j, 0.5, 1.0)  # u_i u_j with i < j stands for u_j u_i too
-        quadratic = -precision[:, i, j] * halves  # (K, D (D + 1) / 2)
-    constant = weights.log() - log_scale - 0.5 * (d * math.log(2 * math.pi) + (means * linear).sum(dim=1))  # (K,)
-    return torch.cat([constant.unsqueeze(1), linear, quadratic], dim=1)
-
-
-def em_sweep(u: Tensor, eta: Tensor, diagonal: bool) -> tuple[Tensor, float]:
-    """The E-step: the sums (F, K) of the features, weighted by responsibilities; the mean log-likelihood in nats."""
-    sums, total = eta.new_zeros(eta.shape[1], len(eta)), 0.0  # (F, K)
-    for phi in features(u, diagonal):  # (F, C)
-        log_joint = eta @ phi  # (K, C)
+    sums, total = no_moments(v, len(maps), diagonal=maps.ndim == 2), 0.0
+    for chunk in v.split(chunk_size(v, len(maps)), dim=1):  # (F, C)
+        log_joint = log_joint_of(chunk, constant, maps)  # (K, C)
         log_prob = log_joint.logsumexp(dim=0)  # (C,)
-        sums.addmm_(phi, (log_joint - log_prob).exp().T)
+        add_moments(sums, chunk, (log_joint - log_prob).exp())
         total += log_prob.sum().item()
-    return sums, total / u.shape[1]
+    return sums, total / v.shape[1]
 
 
-def sums_over(u: Tensor, responsibilities: Tensor, diagonal: bool) -> Tensor:
-    """The sums (F, K) of the features of ``u`` (D, N), weighted by given responsibilities (N, K)."""
-    parts, done = [], 0
-    for phi in features(u, diagonal):  # (F, C)
-        parts.append(phi @ responsibilities[done : done + phi.shape[1]])  # (F, K)
-        done += phi.shape[1]
-    return torch.stack(parts).sum(dim=0)
+def residual_maps(weights: Tensor, means: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """What `log_joint_of` needs of the parts: a constant for each, (K, 1), and a matrix for each.
+
+    Full: (K, D, 1 + D), which takes (1, x) to the whitened residual L_k^-1 (x - mu_k). Diagonal: (K, 1 + 2 D), which
+    takes (1, x, x^2) to minus half of its squared length.
+    """
+    diagonal = scale.ndim == 2
+    log_volume = (scale if diagonal else scale.diagonal(dim1=1, dim2=2)).log().sum(dim=1)  # (K,)
+    constant = (weights.log() - log_volume - 0.5 * means.shape[1] * math.log(2 * math.pi)).unsqueeze(1)  # (K, 1)
+    if diagonal:
+        precisions = scale**-2  # (K, D)
+        offset = (means**2 * precisions).sum(dim=1, keepdim=True)  # (K, 1)
+        return constant, torch.cat([-0.5 * offset, means * precisions, -0.5 * precisions], dim=1)
+    inverse = torch.linalg.solve_triangular(scale, torch.eye(scale.shape[1]).to(scale), upper=False)  # (K, D, D)
+    return constant, torch.cat([-inverse @ means.unsqueeze(-1), inverse], dim=2)
+
+
+def log_joint_of(v: Tensor, constant: Tensor, maps: Tensor) -> Tensor:
+    """log p(x, k) in nats, shape (K, C), of lifted points ``v`` (F, C)."""
+    if maps.ndim == 2:  # diagonal
+        return constant + maps @ v
+    residuals = (maps.flatten(0, 1) @ v).view(*maps.shape[:2], -1)  # (K, D, C)
+    return constant - 0.5 * residuals.square_().sum(dim=1)
+
+
+def add_moments(sums: Tensor, v: Tensor, r: Tensor) -> None:
+    """Adds to ``sums``, for each part, the sum of v v^T over points, each counted by its weight in ``r`` (K, C).
+
+    ``v``: lifted points (F, C). ``sums`` has shape (K, F, F); if diagonal, (K, F), and the sums are those of v.
+    """
+    if sums.ndim == 2:
+        sums.addmm_(r, v.T)
+    else:
+        sums.flatten(0, 1).addmm_((r.unsqueeze(1) * v).flatten(0, 1), v.T)
+
+
+def no_moments(v: Tensor, parts: int, diagonal: bool) -> Tensor:
+    """Zeros of the shape that `add_moments` adds to."""
+    return v.new_zeros(parts, len(v)) if diagonal else v.new_zeros(parts, len(v), len(v))
+
+
+def chunk_size(v: Tensor, parts: int) -> int:
+    """How many lifted points ``v`` (F, N) to take at once: K times as many numbers fill half a megabyte."""
+    return max(2**16 // (parts * len(v)), 64)
 
 
 def m_step(sums: Tensor, diagonal: bool, shared: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights (K,), means (K, D) and covariances (K, D, D), or variances (K, D), from the sums of `em_sweep`.
+    """Weights (K,), means (K, D) and covariances (K, D, D), or variances (K, D), from the sums of `add_moments`.
 
     ``shared``: one covariance for all parts, the mean of theirs.
     """
-    counts = sums[0]  # (K,)
-    moments = (sums[1:] / counts).T  # (K, F - 1)
-    d = moments.shape[1] // 2 if diagonal else (math.isqrt(9 + 8 * moments.shape[1]) - 3) // 2
-    means, products = moments[:, :d], moments[:, d:]  # (K, D), (K, F - 1 - D)
     if diagonal:
-        covariances = products - means**2  # (K, D)
+        d = sums.shape[1] // 2
+        counts, firsts, seconds = sums[:, 0], sums[:, 1 : d + 1], sums[:, d + 1 :]  # (K,), (K, D), (K, D)
+        means = firsts / counts[:, None]  # (K, D)
+        covariances = seconds / counts[:, None] - means**2  # (K, D)
     else:
-        i, j = torch.triu_indices(d, d, device=sums.device)
-        covariances = means.new_empty(len(means), d, d)  # (K, D, D)
-        covariances[:, i, j] = covariances[:, j, i] = products
-        covariances -= means.unsqueeze(2) * means.unsqueeze(1)
+        counts, firsts, seconds = sums[:, 0, 0], sums[:, 0, 1:], sums[:, 1:, 1:]  # (K,), (K, D), (K, D, D)
+        means = firsts / counts[:, None]  # (K, D)
+        covariances = seconds / counts[:, None, None] - means.unsqueeze(2) * means.unsqueeze(1)  # (K, D, D)
     weights = counts / counts.sum()  # (K,)
     if shared:
         covariances = torch.einsum("k,k...->...", weights, covariances).expand_as(covariances).clone()
-    return weights, means.clone(), covariances
+    return weights, means, covariances
 
 
 def collapsed(covariances: Tensor) -> list[int]:

@@ -124,14 +124,16 @@ def test_the_sweep_is_the_same_in_one_piece_or_many(diagonal):
     weights, means = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64), 0.3 * u[:, :k].T
     factor = torch.randn(k, d, d, generator=seeded(1), dtype=torch.float64).tril() / 10 + torch.eye(d)
     scale = factor.diagonal(dim1=1, dim2=2).abs() if diagonal else torch.linalg.cholesky(factor @ factor.mT)
-    eta = gaussian_mixture.natural_parameters(weights, means, scale)
     model = GaussianMixture(k).given(weights, means, torch.diag_embed(scale**2) if diagonal else scale @ scale.mT)
-    pieces = [phi.clone() for phi in gaussian_mixture.features(u, diagonal)]
-    assert diagonal or len(pieces) > 1
-    torch.testing.assert_close((eta @ torch.cat(pieces, dim=1)).T, model.log_joint(u.T))
-    sums, mean = gaussian_mixture.em_sweep(u, eta, diagonal)
+    v = gaussian_mixture.lifted(u, diagonal)
+    assert gaussian_mixture.chunk_size(v, k) < n / 3  # several pieces, the last one shorter
+    constant, maps = gaussian_mixture.residual_maps(weights, means, scale)
+    torch.testing.assert_close(gaussian_mixture.log_joint_of(v, constant, maps).T, model.log_joint(u.T))
+    sums, mean = gaussian_mixture.em_sweep(v, constant, maps)
     assert mean == pytest.approx(model.log_prob(u.T).mean().item(), rel=1e-12)
-    torch.testing.assert_close(sums, gaussian_mixture.sums_over(u, model.responsibilities(u.T), diagonal))
+    r = model.responsibilities(u.T)
+    whole = r.T @ v.T if diagonal else torch.einsum("nk,in,jn->kij", r, v, v)
+    torch.testing.assert_close(sums, whole)
 
 
 def test_other_units_change_the_likelihood_by_the_log_determinant_only():
