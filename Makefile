@@ -15,7 +15,7 @@ LAB  := .venv
 SITE := .venv-book
 RUN  := $(LAB)/bin/python
 
-.PHONY: help book html test lint format execute lab exercises bench wheel repository clean setup
+.PHONY: help book html pdf test lint format execute lab exercises bench wheel repository clean setup
 
 help: ## list the commands
 	@echo "Usage: make COMMAND"
@@ -27,6 +27,9 @@ book: html ## build the site and serve it on http://localhost:8000 (PORT=8001 fo
 
 html: $(SITE)/.ready ## build the site into _build/html
 	$(SITE)/bin/jupyter-book build . --toc book/_toc.yml -W -n --keep-going
+
+pdf: html $(LAB)/.ready ## print the site into _build/book.pdf
+	$(RUN) tools/make_pdf.py _build/html _build/book.pdf
 
 test: $(LAB)/.ready $(SITE)/.ready ## run every check (STEP="style types ..." for some of them)
 	$(RUN) tools/check.py $(STEP)

@@ -1,4 +1,4 @@
-"""Small things of ours on the pages: the map of the course, measured times, claims, and what API pages need."""
+"""Small things of ours on the pages: the map of the course, teaching plans, measured times, claims, API pages."""
 
 from __future__ import annotations
 
@@ -13,6 +13,20 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
+
+
+def link_to(target: str, page: str) -> addnodes.pending_xref:
+    """A link from one page to another, by its title."""
+    return addnodes.pending_xref(
+        "",
+        nodes.inline("", ""),
+        refdomain="std",
+        reftype="doc",
+        reftarget=f"/{target}",
+        refdoc=page,
+        refexplicit=False,
+        refwarn=True,
+    )
 
 
 class CourseMap(SphinxDirective):
@@ -45,20 +59,50 @@ class CourseMap(SphinxDirective):
 
     def entry(self, chapter: Chapter) -> nodes.paragraph:
         """A chapter's title as a link, and how long it takes."""
-        link = addnodes.pending_xref(
-            "",
-            nodes.inline("", ""),
-            refdomain="std",
-            reftype="doc",
-            reftarget=f"/{chapter.docname}",
-            refdoc=self.env.docname,
-            refexplicit=False,
-            refwarn=True,
-        )
-        paragraph = nodes.paragraph("", "", link)
+        paragraph = nodes.paragraph("", "", link_to(chapter.docname, self.env.docname))
         if chapter.minutes:
             paragraph += nodes.inline("", f" {chapter.minutes} min", classes=["course-minutes"])
         return paragraph
+
+
+class CoursePlan(SphinxDirective):
+    """Weeks of a course, with the minutes and the exercises of their chapters.
+
+    The content is a YAML list with a list of chapters (``density/kl-divergence``) for each week. A chapter that is not
+    in the book is reported.
+    """
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """A table with a row for each week, and one for the whole."""
+        known = {chapter.docname.removeprefix("book/"): chapter for chapter in chapters(self.env)}
+        weeks = yaml.safe_load("\n".join(self.content))
+        if missing := [name for week in weeks for name in week if name not in known]:
+            raise self.error(f"no such chapter: {', '.join(missing)}")
+        plan = [[known[name] for name in week] for week in weeks]
+        rows = [self.row(str(number), week) for number, week in enumerate(plan, start=1)]
+        total = sum(chapter.minutes or 0 for week in plan for chapter in week)
+        rows.append([[nodes.paragraph(text=text)] for text in ("All", "", f"{total / 60:.0f} h", "")])
+        headings = [[nodes.paragraph(text=text)] for text in ("Week", "Chapters", "Reading", "Exercises")]
+        group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (8, 42, 12, 38)), cols=4)
+        group += nodes.thead("", self.entries(headings))
+        group += nodes.tbody("", *(self.entries(row) for row in rows))
+        return [nodes.table("", group, classes=["course-plan"])]
+
+    def row(self, number: str, week: list[Chapter]) -> list[list[nodes.Node]]:
+        """One week's cells."""
+        names = [chapter.docname.removeprefix("book/") for chapter in week]
+        own = [name for name in names if (Path(self.env.srcdir) / "exercises" / f"{name}.ipynb").is_file()]
+        links = [[nodes.paragraph("", "", link_to(f"book/{name}", self.env.docname)) for name in names]]
+        links += [[nodes.paragraph("", "", link_to(f"exercises/{name}", self.env.docname)) for name in own]]
+        minutes = sum(chapter.minutes or 0 for chapter in week)
+        return [[nodes.paragraph(text=number)], links[0], [nodes.paragraph(text=f"{minutes} min")], links[1]]
+
+    @staticmethod
+    def entries(cells: list[list[nodes.Node]]) -> nodes.row:
+        """The cells as a row of a table."""
+        return nodes.row("", *(nodes.entry("", *cell) for cell in cells))
 
 
 def mark_measured(app: Sphinx, doctree: nodes.document) -> None:
@@ -129,6 +173,7 @@ def resolve_reexport(app: Sphinx, env: Any, node: addnodes.pending_xref, contnod
 THEME_FLAWS = [
     (re.compile(r'(<a class="navbar-brand logo".*?</a>)', re.DOTALL), r'<nav aria-label="Front page">\1</nav>'),
     (re.compile(r'<summary>(?=<span class="toctree-toggle")'), '<summary aria-label="Show or hide the pages below">'),
+    (re.compile(r' onclick="window\.print\(\)"'), " data-print"),  # course.js: the policy allows no inline handler
     (re.compile(r' role="doc-biblioentry"| role="list"(?= class="citation-list")'), ""),
 ]
 
@@ -150,8 +195,9 @@ def mend_theme(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directive and the transforms."""
+    """Register the directives and the transforms."""
     app.add_directive("course-map", CourseMap)
+    app.add_directive("course-plan", CoursePlan)
     app.connect("doctree-read", mark_measured)
     app.connect("doctree-read", mark_claims)
     app.connect("autodoc-process-docstring", escape_stars, priority=400)  # before napoleon
