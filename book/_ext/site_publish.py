@@ -1,4 +1,4 @@
-"""What a published site needs around its pages: a content security policy, and addresses that do not die.
+"""What a published site needs around its pages: a security policy, sizes of pictures, addresses that do not die.
 
 The policy is written into each page after the build. It allows what the page itself holds, script by script, and
 nothing from elsewhere. The list of addresses, book/addresses.txt, is every page that was ever published: one that is
@@ -8,8 +8,10 @@ gone must be redirected (``redirects`` in _config.yml), or the build fails.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import re
+import struct
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +35,7 @@ POLICY = {
     "base-uri": "'none'",
 }
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)(?P<attributes>[^>]*)>(?P<text>.*?)</script>", re.DOTALL)
+IMAGE = re.compile(r'<img (?=[^>]*\bsrc="(?P<file>[^":]*_images/[^":]*\.png)")[^>]*>')
 CHARSET = re.compile(r'<meta charset="utf-8" ?/?>')
 ADDRESSES = "book/addresses.txt"
 
@@ -46,6 +49,27 @@ def policy(page: str) -> str:
     }
     scripts = " ".join([POLICY["script-src"], *(f"'sha256-{digest}'" for digest in sorted(digests))])
     return "; ".join(f"{name} {value}" for name, value in {**POLICY, "script-src": scripts}.items())
+
+
+def size_images(app: Sphinx, exception: Exception | None) -> None:
+    """Say how large each picture is, so that the text does not jump when it comes, and load it when it is near."""
+    if exception is not None or app.builder.format != "html":
+        return
+    for path in Path(app.outdir).rglob("*.html"):
+        page = path.read_text(encoding="utf-8")
+        sized = IMAGE.sub(functools.partial(with_size, path.parent), page)
+        if sized != page:
+            path.write_text(sized, encoding="utf-8")
+
+
+def with_size(folder: Path, tag: re.Match[str]) -> str:
+    """The tag of a PNG with its width and height in pixels, from the first bytes of the file."""
+    file = folder / tag["file"]
+    if " width=" in tag[0] or not file.is_file():
+        return tag[0]
+    with file.open("rb") as picture:
+        width, height = struct.unpack(">16x2I", picture.read(24))
+    return f'<img loading="lazy" decoding="async" width="{width}" height="{height}" {tag[0][5:]}'
 
 
 def mend_plurals(app: Sphinx, exception: Exception | None) -> None:
@@ -99,6 +123,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the checks and what is written after the build."""
     app.connect("config-inited", name_the_site)
     app.connect("env-check-consistency", check_addresses)
+    app.connect("build-finished", size_images)
     app.connect("build-finished", mend_plurals)
     app.connect("build-finished", write_policies, priority=900)  # after all that changes a page
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -106,3 +106,17 @@ def test_an_address_once_published_stays_alive(publish, tmp_path, monkeypatch, p
     app = SimpleNamespace(srcdir=tmp_path, config=SimpleNamespace(redirects=redirects))
     publish.check_addresses(app, SimpleNamespace(found_docs=pages | {"autoapi/coursekit/index", "solutions/a/b/b"}))
     assert len(said) == (complaint is not None) and all(complaint in text for text in said)
+
+
+def test_pictures_of_chapters_have_their_size_and_come_when_they_are_near(site, texts):
+    from PIL import Image
+
+    seen = 0
+    for name, text in texts.items():
+        for tag in re.findall(r'<img [^>]*src="[^"]*_images/[^"]*\.png"[^>]*>', text):
+            found = dict(re.findall(r'([a-z]+)="([^"]*)"', tag))
+            with Image.open((site / name).parent / found["src"]) as picture:
+                assert (int(found["width"]), int(found["height"])) == picture.size, tag
+            assert found["loading"] == "lazy"
+            seen += 1
+    assert seen > 50
