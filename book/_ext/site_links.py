@@ -14,6 +14,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 NOT_INSIDE = (nodes.reference, addnodes.pending_xref, nodes.literal, nodes.math, nodes.title, nodes.raw, nodes.caption)
+EVERYDAY = {"code", "mode", "bit"}  # they mean other things too: such a term is linked by whoever writes
 GLOSSARY = re.compile(r"^:::\{glossary\}\n(.*?)^:::", re.MULTILINE | re.DOTALL)
 
 
@@ -38,7 +39,8 @@ def linked_already(node: nodes.Node) -> str | None:
 
 def link_first_uses(doctree: nodes.document, terms: list[str], page: str) -> list[str]:
     """Turn the first mention of each term in the prose into a link, where it is none; the terms that were linked."""
-    open_terms = {term.lower(): (term, pattern_of(term)) for term in sorted(terms, key=len, reverse=True)}
+    longest_first = sorted(set(terms) - EVERYDAY, key=len, reverse=True)
+    open_terms = {term.lower(): (term, pattern_of(term)) for term in longest_first}
     made = []
     for node in list(doctree.findall(lambda node: isinstance(node, (nodes.Text, addnodes.pending_xref)))):
         if done := linked_already(node):

@@ -59,6 +59,11 @@ def test_longer_terms_go_first_and_capitals_count(links):
     assert shown(tree) == ["An elbow. The [approximate posterior], the [posterior], the [ELBO]."]
 
 
+def test_words_with_another_meaning_are_left_to_the_writer(links):
+    tree = document(nodes.paragraph(text="The code goes wrong. A code is a latent variable."))
+    assert links.link_first_uses(tree, ["code", "latent variable"], "page") == ["latent variable"]
+
+
 def test_code_formulas_and_links_are_left_alone_and_a_written_link_counts(links):
     paragraph = nodes.paragraph("", "", nodes.literal(text="prior"), nodes.Text(" "), nodes.math(text="nat"))
     paragraph += nodes.reference("", "", nodes.Text("the prior"), refuri="x")
