@@ -169,8 +169,8 @@ def resolve_reexport(app: Sphinx, env: Any, node: addnodes.pending_xref, contnod
     return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, found[0])
 
 
-# What axe-core finds in the theme's and the bibliography's own markup, and the mended form; and what is heavy: the icons
-# as a script of 540 kB, which the theme's style sheet has as a font too, and a second font for one icon.
+# What axe-core finds in the theme's and the bibliography's own markup, and the mended form; and what is heavy: icons as
+# a script of 540 kB, which the theme's style sheet has as a font too, and a second font for one icon.
 THEME_FLAWS = [
     (re.compile(r'(<a class="navbar-brand logo".*?</a>)', re.DOTALL), r'<nav aria-label="Front page">\1</nav>'),
     (re.compile(r'<summary>(?=<span class="toctree-toggle")'), '<summary aria-label="Show or hide the pages below">'),
