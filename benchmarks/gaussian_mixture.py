@@ -24,7 +24,15 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from coursekit.density import GaussianMixture
-from coursekit.density.gaussian_mixture import collapsed, em_sweep, lifted, m_step, residual_maps, standardised
+from coursekit.density.gaussian_mixture import (
+    collapsed,
+    lifted,
+    log_joint_of,
+    m_step,
+    moments,
+    residual_maps,
+    standardised,
+)
 
 PARTS, DIMENSIONS, ITERATIONS = 10, 50, 10
 
@@ -69,7 +77,8 @@ def compare(n: int, rounds: int) -> None:
     state = [(ours.log_weights.exp(), means, scale)]
 
     def our_iteration() -> None:
-        sums, _ = em_sweep(v, *residual_maps(*state[0]))
+        log_joint = log_joint_of(v, *residual_maps(*state[0]))  # (K, N)
+        sums = moments(v, (log_joint - log_joint.logsumexp(dim=0)).exp(), diagonal=False)
         weights, means, covariances = m_step(sums, diagonal=False, shared=False)
         assert not collapsed(covariances)
         state[0] = (weights, means, torch.linalg.cholesky(covariances))

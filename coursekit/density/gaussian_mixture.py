@@ -158,10 +158,7 @@ class GaussianMixture(ExplicitDensity):
         if begin.shape != (len(x), self.components):
             raise ValueError(f"start has shape {tuple(begin.shape)} and must have {(len(x), self.components)}")
         v = lifted(u, diagonal)  # (F, N)
-        sums = no_moments(v, self.components, diagonal)  # (K, F, F) or (K, F)
-        size = chunk_size(v, self.components)
-        for chunk, r in zip(v.split(size, dim=1), begin.split(size), strict=True):
-            add_moments(sums, chunk, r.T)
+        sums = moments(v, begin.T, diagonal)  # (K, F, F) or (K, F)
         volume = (factor if diagonal else factor.diagonal()).log().sum().item()
         self.history, collapses = [], 0
         for iteration in range(iterations):
@@ -176,8 +173,10 @@ class GaussianMixture(ExplicitDensity):
                 weights[k] = 1 / self.components
             weights = weights / weights.sum()
             scale = covariances.sqrt() if diagonal else torch.linalg.cholesky(covariances)
-            sums, log_likelihood = em_sweep(v, *residual_maps(weights, means, scale))
-            self.history.append(log_likelihood - volume)
+            log_joint = log_joint_of(v, *residual_maps(weights, means, scale))  # (K, N)
+            log_prob = log_joint.logsumexp(dim=0)  # (N,)
+            sums = moments(v, (log_joint - log_prob).exp(), diagonal)
+            self.history.append(log_prob.mean().item() - volume)
             if iteration and not fallen and self.history[-1] - self.history[-2] < tolerance:
                 break
         if diagonal:
@@ -264,26 +263,13 @@ class Choice(NamedTuple):
     """For each number of parts, the mean log-likelihood of the held-out points in nats, one for each start."""
 
 
-# ---- Expectation-maximisation. Each iteration goes through the points once, in chunks that stay in the cache.
+# ---- Expectation-maximisation, in two products for each iteration: log joint densities, and sums of moments. Both go
+# ---- through the points in chunks that stay in the processor's cache.
 
 
 def lifted(u: Tensor, diagonal: bool) -> Tensor:
     """Points ``u`` (D, N) with a one before each, (1 + D, N); if diagonal, with their squares too, (1 + 2 D, N)."""
     return torch.cat([torch.ones_like(u[:1]), u, u.square()] if diagonal else [torch.ones_like(u[:1]), u])
-
-
-def em_sweep(v: Tensor, constant: Tensor, maps: Tensor) -> tuple[Tensor, float]:
-    """The E-step for lifted points ``v`` (F, N): the sums for the M-step, and the mean log-likelihood in nats.
-
-    ``constant`` and ``maps`` stand for the parts, as `residual_maps` makes them. The sums are those of `add_moments`.
-    """
-    sums, total = no_moments(v, len(maps), diagonal=maps.ndim == 2), 0.0
-    for chunk in v.split(chunk_size(v, len(maps)), dim=1):  # (F, C)
-        log_joint = log_joint_of(chunk, constant, maps)  # (K, C)
-        log_prob = log_joint.logsumexp(dim=0)  # (C,)
-        add_moments(sums, chunk, (log_joint - log_prob).exp())
-        total += log_prob.sum().item()
-    return sums, total / v.shape[1]
 
 
 def residual_maps(weights: Tensor, means: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
@@ -304,27 +290,29 @@ def residual_maps(weights: Tensor, means: Tensor, scale: Tensor) -> tuple[Tensor
 
 
 def log_joint_of(v: Tensor, constant: Tensor, maps: Tensor) -> Tensor:
-    """log p(x, k) in nats, shape (K, C), of lifted points ``v`` (F, C)."""
+    """log p(x, k) in nats, shape (K, N), of lifted points ``v`` (F, N)."""
     if maps.ndim == 2:  # diagonal
         return constant + maps @ v
-    residuals = (maps.flatten(0, 1) @ v).view(*maps.shape[:2], -1)  # (K, D, C)
-    return constant - 0.5 * residuals.square_().sum(dim=1)
+    parts, d, _ = maps.shape
+    squares = [
+        (maps.flatten(0, 1) @ chunk).square_().view(parts, d, -1).sum(dim=1)  # (K, C)
+        for chunk in v.split(chunk_size(v, parts), dim=1)  # (F, C)
+    ]
+    return constant - 0.5 * torch.cat(squares, dim=1)
 
 
-def add_moments(sums: Tensor, v: Tensor, r: Tensor) -> None:
-    """Adds to ``sums``, for each part, the sum of v v^T over points, each counted by its weight in ``r`` (K, C).
+def moments(v: Tensor, r: Tensor, diagonal: bool) -> Tensor:
+    """The sums of v v^T over lifted points ``v`` (F, N), counted by their responsibilities ``r`` (K, N): (K, F, F).
 
-    ``v``: lifted points (F, C). ``sums`` has shape (K, F, F); if diagonal, (K, F), and the sums are those of v.
+    If diagonal, the sums of v: (K, F).
     """
-    if sums.ndim == 2:
-        sums.addmm_(r, v.T)
-    else:
-        sums.flatten(0, 1).addmm_((r.unsqueeze(1) * v).flatten(0, 1), v.T)
-
-
-def no_moments(v: Tensor, parts: int, diagonal: bool) -> Tensor:
-    """Zeros of the shape that `add_moments` adds to."""
-    return v.new_zeros(parts, len(v)) if diagonal else v.new_zeros(parts, len(v), len(v))
+    if diagonal:
+        return r @ v.T
+    size = chunk_size(v, len(r))
+    sums = v.new_zeros(len(r) * len(v), len(v))  # (K F, F)
+    for chunk, shares in zip(v.split(size, dim=1), r.split(size, dim=1), strict=True):  # (F, C), (K, C)
+        sums.addmm_((shares.unsqueeze(1) * chunk).flatten(0, 1), chunk.T)
+    return sums.view(len(r), len(v), len(v))
 
 
 def chunk_size(v: Tensor, parts: int) -> int:
@@ -333,7 +321,7 @@ def chunk_size(v: Tensor, parts: int) -> int:
 
 
 def m_step(sums: Tensor, diagonal: bool, shared: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights (K,), means (K, D) and covariances (K, D, D), or variances (K, D), from the sums of `add_moments`.
+    """Weights (K,), means (K, D) and covariances (K, D, D), or variances (K, D), from the sums of `moments`.
 
     ``shared``: one covariance for all parts, the mean of theirs.
     """
