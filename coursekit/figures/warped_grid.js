@@ -134,6 +134,15 @@ function square([x, y]) {
   for (const e of edge) points.push(x - h, y - e);
   return points;
 }
+// A square window around most of the points: [left, right], [low, high]
+function frameOf(points) {
+  const middle = [xs(points), ys(points)].map((values) => {
+    const sorted = [...values].sort((a, b) => a - b), n = sorted.length;
+    return [sorted[Math.floor(0.02 * n)], sorted[Math.floor(0.98 * n)]];
+  });
+  const half = 0.65 * Math.max(...middle.map(([low, high]) => high - low));
+  return middle.map(([low, high]) => [(low + high) / 2 - half, (low + high) / 2 + half]);
+}
 const xs = (points) => points.filter((_, i) => i % 2 === 0), ys = (points) => points.filter((_, i) => i % 2 === 1);
 
 function render({ model, el }) {
@@ -175,7 +184,7 @@ function render({ model, el }) {
   const from = left.chart.handle({ label: "point of noise", colour: "orange", axis: "both", step: 0.05,
     bounds: { x: [-3, 3], y: [-3, 3] }, moved: (x, y) => change({ z: [x, y] }) });
   const to = right.chart.handle({ label: "point after the layers", colour: "orange", axis: "both", step: 0.05,
-    moved: (x, y) => {
+    bounds: { x: [-6, 6], y: [-6, 6] }, moved: (x, y) => {
       const stage = Math.round(model.get("stage")), i = model.get("data");
       const z = backward(weights, i, chains[i], [x, y], stage);
       change({ stage, z: z.map((value) => lib.clamp(value, [-6, 6])) });
@@ -193,10 +202,16 @@ function render({ model, el }) {
   const curve = below.line({ colour: "orange", name: "log p(z) − sum of log-determinants" });
   const here = below.points({ colour: "orange", radius: 5, opacity: 1 });
 
+  let framed = null;                                                       // the flow that the right window is for
   const draw = () => {
     const i = model.get("data"), stage = Math.min(model.get("stage"), last()), z = model.get("z"), run = runs[i];
     const own = forward(weights, i, chains[i], z), patch = forward(weights, i, chains[i], square(z));
     const [x, y] = between(own, stage);
+    if (framed !== i) {
+      const [across, up] = frameOf(run.cloud.stages[last()]);
+      right.chart.setRange({ x: across, y: up });
+      framed = i;
+    }
     which.set(String(i));
     slider.element.max = last();
     slider.set(stage);
