@@ -167,7 +167,7 @@ function render({ model, el }) {
     whose.set(`Next: a word of document ${state.documents[next] + 1}, the pixel in row ${Math.floor(place / side) + 1}, ` +
       `column ${place % side + 1}; its topic is now ${state.z[next]}.`);
     const [low, high] = [Math.min(...trace, value) / 1000, Math.max(...trace, value) / 1000];
-    const room = Math.max(0.05 * (high - low), 0.1);
+    const room = Math.max(0.05 * (high - low), 1);
     chart.setRange({ x: [0, Math.max(40, 20 * Math.ceil(sweeps / 20))], y: [low - room, high + room] });
     curve.set(trace.map((_, i) => i), trace.map((v) => v / 1000));
     groups.draw();
