@@ -205,6 +205,14 @@ def test_a_part_that_collapses_is_said_and_put_elsewhere():
     assert model.log_prob(x).isfinite().all()
 
 
+def test_collapsed_is_a_millionth_of_the_variance_along_any_direction():
+    turn = torch.linalg.qr(torch.randn(3, 3, generator=seeded(), dtype=torch.float64)).Q
+    thin = torch.tensor([[1.0, 2.0, 1.2e-6], [1.0, 0.8e-6, 1.0], [1.0, 1.0, -1.0]], dtype=torch.float64)
+    assert gaussian_mixture.collapsed(thin) == [1, 2]
+    assert gaussian_mixture.collapsed(turn @ torch.diag_embed(thin) @ turn.T) == [1, 2]
+    assert gaussian_mixture.collapsed(torch.full((2, 3), math.nan)) == [0, 1]
+
+
 @pytest.mark.parametrize("kind", ["full", "diagonal"])
 def test_a_part_without_any_point_is_put_elsewhere(kind):
     x, k = clusters(n=300, parts=2)
