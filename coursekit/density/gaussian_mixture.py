@@ -154,6 +154,8 @@ class GaussianMixture(ExplicitDensity):
         centre, factor, u = standardised(x, diagonal)  # (D,), (D, D) or (D,), (D, N)
         if not 1 <= self.components <= len(x):
             raise ValueError(f"x has {len(x)} points and must have at least as many as there are parts")
+        if iterations < 1:
+            raise ValueError(f"iterations is {iterations} and must be at least 1")
         begin = self._clusters(x, generator) if start is None else start.double()  # (N, K)
         if begin.shape != (len(x), self.components):
             raise ValueError(f"start has shape {tuple(begin.shape)} and must have {(len(x), self.components)}")

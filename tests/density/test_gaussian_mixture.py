@@ -256,6 +256,8 @@ def test_wrong_arguments_are_named():
         GaussianMixture(0)
     with pytest.raises(ValueError, match="'spherical'"):
         GaussianMixture(2, "spherical")
+    with pytest.raises(ValueError, match="iterations is 0"):
+        GaussianMixture(2).fit(torch.randn(20, 2), iterations=0)
     with pytest.raises(ValueError, match=r"start has shape \(20, 3\)"):
         GaussianMixture(2).fit(torch.randn(20, 2), start=torch.ones(20, 3))
     with pytest.raises(ValueError, match="must have"):
