@@ -315,9 +315,8 @@ def metropolis_matrix(log_prob: Tensor, proposal: Tensor) -> Tensor:
         raise ValueError("log_prob must be finite: a state of probability zero is none that the chain can be in")
     if not torch.allclose(proposal.sum(dim=1), torch.ones_like(log_prob)):
         raise ValueError("proposal has rows that do not sum to one; row i must be the distribution of proposals from i")
-    p = (log_prob - log_prob.max()).exp().unsqueeze(1)  # (S, 1), up to a constant
-    flow = p * proposal  # (S, S): how much is proposed from i to j
-    accepted = torch.minimum(flow, flow.T) / p  # (S, S)
+    log_ratio = log_prob - log_prob.unsqueeze(1)  # (S, S): log p_j - log p_i
+    accepted = torch.minimum(proposal, (log_ratio + proposal.T.log()).exp())  # (S, S)
     return accepted + (1 - accepted.sum(dim=1)).diag()  # what is refused stays
 
 

@@ -315,6 +315,12 @@ def test_the_metropolis_matrix_balances_and_keeps_its_distribution(grid):
     assert (values.real > 1 - 1e-9).sum() == 1  # no other distribution stays
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_metropolis_matrix_of_states_far_apart(dtype):
+    matrix = metropolis_matrix(torch.tensor([0.0, 5000.0], dtype=dtype), torch.full((2, 2), 0.5, dtype=dtype))
+    assert matrix.tolist() == [[0.5, 0.5], [0.0, 1.0]]
+
+
 def test_the_metropolis_matrix_by_hand():
     """Three states in a row with p = 1 : 2 : 4; the ends propose the middle, or themselves half of the time."""
     proposal = torch.tensor([[0.5, 0.5, 0.0], [0.25, 0.0, 0.75], [0.0, 1.0, 0.0]], dtype=torch.float64)
