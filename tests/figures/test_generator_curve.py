@@ -93,8 +93,14 @@ def test_samples_fill_the_density(call):
     assert heights == pytest.approx(exact.tolist(), abs=0.02)
 
 
+def redrawn(page):
+    """Wait for the frame in which the figure draws what changed, however busy the machine is."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return page
+
+
 def readouts(page):
-    page.wait_for_timeout(150)
+    redrawn(page)
     return page.locator(".ck-readout strong").all_inner_texts()
 
 
@@ -111,9 +117,9 @@ def test_the_readouts_follow_the_noise_and_the_curve(show, call):
     assert readouts(page)[3] == "2"
     assert "add up" in page.locator(".ck-note").inner_text()
     page.get_by_role("slider", name="height of the curve at z = 0", exact=True).press("ArrowUp")
-    assert page.get_by_label("generator", exact=True).input_value() == "own"
+    assert redrawn(page).get_by_label("generator", exact=True).input_value() == "own"
     page.get_by_label("generator", exact=True).select_option("steps")
-    assert "no density" in page.locator(".ck-note").inner_text()
+    assert "no density" in redrawn(page).locator(".ck-note").inner_text()
     page.get_by_role("button", name="Draw 2,000 more").click()
     page.get_by_role("button", name="New samples").click()
     assert page.problems == []
