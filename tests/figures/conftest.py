@@ -112,7 +112,7 @@ def show(browser, tmp_path):
     shutil.copy(ROOT / "book" / "assets" / "live.js", folder)
     handler = functools.partial(_Quiet, directory=str(tmp_path / "site"))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()  # shutdown waits as long
     origin = f"http://127.0.0.1:{server.server_port}"
     contexts = []
 
