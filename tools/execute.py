@@ -95,8 +95,8 @@ class PeakMemory:
     def _sample(self, process: psutil.Process) -> None:
         while True:
             with contextlib.suppress(psutil.Error):
-                tree = [process, *process.children(recursive=True)]
-                self.bytes = max(self.bytes, sum(resident(member) for member in tree))
+                children = process.children(recursive=True)
+                self.bytes = max(self.bytes, resident(process) + sum(own(child) for child in children))
             if self._stop.wait(self._interval):
                 return
 
@@ -105,6 +105,14 @@ def resident(process: psutil.Process) -> int:
     """Resident memory in bytes; zero for a process that has just ended."""
     try:
         return process.memory_info().rss
+    except psutil.Error:
+        return 0
+
+
+def own(process: psutil.Process) -> int:
+    """Memory that a process shares with nobody: one that was just forked has its parent's pages, which count once."""
+    try:
+        return process.memory_full_info().uss
     except psutil.Error:
         return 0
 
