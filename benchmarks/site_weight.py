@@ -10,6 +10,7 @@ Run: make html && make bench BENCH=benchmarks/site_weight.py
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import gzip
 import http.server
@@ -50,7 +51,8 @@ class Compressing(http.server.SimpleHTTPRequestHandler):
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        with contextlib.suppress(ConnectionError):  # the browser went away
+            self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
