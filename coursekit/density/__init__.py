@@ -1,5 +1,6 @@
-"""Density estimation, and how to say that one distribution is close to another."""
+"""Densities: estimating them, explaining them by hidden causes, drawing from them, and saying how close two are."""
 
+from coursekit.density.diagnostics import autocorrelation, effective_sample_size, r_hat, split_r_hat
 from coursekit.density.divergences import jensen_shannon, kl_divergence
 from coursekit.density.gaussian_mixture import CollapseError, CollapseWarning, GaussianMixture
 from coursekit.density.histogram import Histogram
@@ -11,12 +12,8 @@ from coursekit.density.mcmc import (
     HamiltonianMonteCarlo,
     Langevin,
     RandomWalkMetropolis,
-    autocorrelation,
-    effective_sample_size,
     leapfrog,
     metropolis_matrix,
-    r_hat,
-    split_r_hat,
 )
 from coursekit.density.plsa import PLSA
 from coursekit.density.topics import draw_documents, perplexity, split_words

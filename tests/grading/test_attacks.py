@@ -10,7 +10,7 @@ import pytest
 from coursekit.grading import Limits
 from tests.grading.conftest import MAX, RIGHT
 
-QUICK = Limits(memory=600 * 2**20, load_seconds=5, call_seconds=2, seconds=15, answer_size=2**22)
+QUICK = Limits(memory=600 * 2**20, load_seconds=5, call_seconds=2, seconds=12, answer_size=2**22)
 
 CHANNEL = """
 import os, socket, stat, struct, json, time
