@@ -296,10 +296,13 @@ def log_joint_of(v: Tensor, constant: Tensor, maps: Tensor) -> Tensor:
     if maps.ndim == 2:  # diagonal
         return constant + maps @ v
     parts, d, _ = maps.shape
-    squares = [
-        (maps.flatten(0, 1) @ chunk).square_().view(parts, d, -1).sum(dim=1)  # (K, C)
-        for chunk in v.split(chunk_size(v, parts), dim=1)  # (F, C)
-    ]
+    half = d // 2  # L_k^-1 is triangular: its upper rows need only the upper half of the points
+    upper = maps[:, :half, : 1 + half].flatten(0, 1)  # (K half, 1 + half)
+    lower = maps[:, half:].flatten(0, 1)  # (K (D - half), F)
+    squares = []
+    for chunk in v.split(chunk_size(v, parts), dim=1):  # (F, C)
+        first = (upper @ chunk[: 1 + half]).square_().view(parts, half, -1).sum(dim=1)  # (K, C)
+        squares.append(first + (lower @ chunk).square_().view(parts, d - half, -1).sum(dim=1))  # (K, C)
     return constant - 0.5 * torch.cat(squares, dim=1)
 
 
@@ -310,16 +313,20 @@ def moments(v: Tensor, r: Tensor, diagonal: bool) -> Tensor:
     """
     if diagonal:
         return r @ v.T
-    size = chunk_size(v, len(r))
-    sums = v.new_zeros(len(r) * len(v), len(v))  # (K F, F)
-    for chunk, shares in zip(v.split(size, dim=1), r.split(size, dim=1), strict=True):  # (F, C), (K, C)
-        sums.addmm_((shares.unsqueeze(1) * chunk).flatten(0, 1), chunk.T)
-    return sums.view(len(r), len(v), len(v))
+    parts, features = len(r), len(v)
+    half, size = features // 2, chunk_size(v, parts)
+    upper = v.new_zeros(parts * half, features)  # (K half, F)
+    corner = v.new_zeros(parts * (features - half), features - half)  # the rest, but for what symmetry gives
+    for chunk, shares in zip(v.split(size, dim=1), r.unsqueeze(1).split(size, dim=2), strict=True):  # (F, C), (K, 1, C)
+        upper.addmm_((shares * chunk[:half]).flatten(0, 1), chunk.T)
+        corner.addmm_((shares * chunk[half:]).flatten(0, 1), chunk[half:].T)
+    above, below = upper.view(parts, half, -1), corner.view(parts, features - half, -1)  # (K, half, F), (K, ., .)
+    return torch.cat([above, torch.cat([above[:, :, half:].mT, below], dim=2)], dim=1)
 
 
 def chunk_size(v: Tensor, parts: int) -> int:
-    """How many lifted points ``v`` (F, N) to take at once: K times as many numbers fill half a megabyte."""
-    return max(2**16 // (parts * len(v)), 64)
+    """How many lifted points ``v`` (F, N) to take at once: K times half as many numbers fill half a megabyte."""
+    return max(2**17 // (parts * len(v)), 64)
 
 
 def m_step(sums: Tensor, diagonal: bool, shared: bool) -> tuple[Tensor, Tensor, Tensor]:

@@ -119,7 +119,7 @@ def test_the_likelihood_never_falls_and_a_step_is_a_step(kind):
 
 @pytest.mark.parametrize("diagonal", [False, True])
 def test_the_products_are_the_same_in_one_piece_or_many(diagonal):
-    n, d, k = 2500, 45, 3
+    n, d, k = 3000, 45, 3
     u = torch.randn(d, n, generator=seeded(), dtype=torch.float64)
     weights, means = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64), 0.3 * u[:, :k].T
     factor = torch.randn(k, d, d, generator=seeded(1), dtype=torch.float64).tril() / 10 + torch.eye(d)
