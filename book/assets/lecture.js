@@ -10,12 +10,12 @@ const ACTIVE = `${TYPING}, button, summary, a, audio, [role=slider], .coursekit-
 let screens = [], at = 0, bar, notesWindow, begun;
 
 // What can be on a screen: the headings, and what stands directly below them, in the order of the page.
-function blocksOf(section, headings = []) {
-  const blocks = [];
+function blocksOf(section, headings = [], above = []) {
+  const blocks = [], sections = [...above, section.id];
   for (const child of section.children) {
     if (/^H[1-6]$/.test(child.tagName)) headings = [...headings, child];
-    else if (child.tagName === "SECTION") blocks.push(...blocksOf(child, headings));
-    else if (child.getClientRects().length) blocks.push({ element: child, headings, section: section.id });
+    else if (child.tagName === "SECTION") blocks.push(...blocksOf(child, headings, sections));
+    else if (child.getClientRects().length) blocks.push({ element: child, headings, section: section.id, sections });
   }
   return blocks;
 }
@@ -37,7 +37,7 @@ function pack() {
     top = box.top;
     room = innerHeight - margins - headingsOn(screens.length, block).reduce((sum, heading) => sum + height(heading), 0);
     screens.push({
-      section: block.section, headings: block.headings, blocks: [block.element],
+      section: block.section, sections: block.sections, headings: block.headings, blocks: [block.element],
       part: last?.section === block.section ? last.part + 1 : 1,
     });
   }
@@ -67,6 +67,13 @@ function step(direction) {
   else show(at + direction);
 }
 
+// The notes of the screen's section, after those of the sections that it opens: a title may have no text of its own.
+function notesOn(number) {
+  const { section, sections } = screens[number], open = screens[number - 1]?.sections ?? [];
+  const own = sections.filter((id) => id === section || !open.includes(id)).flatMap((id) => notes[id] ?? []);
+  return own.length ? own : ["No notes on this section."];
+}
+
 function writeNotes() {
   if (!notesWindow || notesWindow.closed) return;
   const page = notesWindow.document, next = screens[at + 1];
@@ -76,7 +83,7 @@ function writeNotes() {
   page.body.replaceChildren(
     line("p", `${at + 1} of ${screens.length} · ${minutes} min`),
     line("h1", titleOf(screens[at])),
-    ...(notes[screens[at].section] ?? ["No notes on this section."]).map((text) => line("p", text)),
+    ...notesOn(at).map((text) => line("p", text)),
     line("h2", next ? `Next: ${titleOf(next)}` : "This is the last screen."),
   );
 }

@@ -110,6 +110,8 @@ def test_the_notes_stand_in_a_second_window_and_follow(lecture):
         page.click(".lecture-bar >> text=Notes")
     notes = opened.value
     first = notes.evaluate("document.body.innerText")
+    cells = json.loads((ROOT / PAGE).with_suffix(".ipynb").read_text(encoding="utf-8"))["cells"]
+    assert cells[0]["metadata"]["coursekit"]["notes"] in first  # the title's, though its section has no text of its own
     notes.keyboard.press("PageDown")
     assert page.evaluate(WHERE).startswith("2 of ")
     assert notes.evaluate("document.body.innerText") != first
