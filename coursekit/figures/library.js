@@ -104,6 +104,30 @@ function batchNorm(x, mean, variance, weight, bias, epsilon = 1e-5) {
   return { data: y, shape: x.shape };
 }
 
+// Group normalisation: x (B, C, ...), each of `groups` parts of the channels to mean 0 and variance 1; weight, bias (C)
+function groupNorm(x, groups, weight, bias, epsilon = 1e-5) {
+  const [batch, channels] = x.shape;
+  const size = x.data.length / (batch * channels), part = (channels / groups) * size;
+  const y = new Float32Array(x.data.length);
+  for (let start = 0; start < y.length; start += part) {
+    const values = x.data.subarray(start, start + part);
+    const mean = values.reduce((sum, value) => sum + value, 0) / part;
+    const scale = 1 / Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / part + epsilon);
+    for (let i = 0; i < part; i++) {
+      const c = Math.floor((start + i) / size) % channels;
+      y[start + i] = (values[i] - mean) * scale * weight.data[c] + bias.data[c];
+    }
+  }
+  return { data: y, shape: x.shape };
+}
+
+// Layer normalisation over the last axis: x (..., C), weight and bias (C)
+function layerNorm(x, weight, bias, epsilon = 1e-5) {
+  const channels = weight.data.length, rows = x.data.length / channels;
+  const { data } = groupNorm({ data: x.data, shape: [rows, channels] }, 1, weight, bias, epsilon);
+  return { data, shape: x.shape };
+}
+
 // IEEE half precision, little endian, as a DataView (a Bytes trait) -> Float32Array
 function float16ToFloat32(view) {
   const y = new Float32Array(view.byteLength / 2);
@@ -551,6 +575,7 @@ function chart(parent, { x, y, xLabel = "", yLabel = "", height = 240, label = "
 
 const lib = {
   tensor, relu, leakyRelu, tanh, sigmoid, softplus, silu, logSumExp, softmax, linear, conv2d, convTranspose2d, batchNorm,
+  groupNorm, layerNorm,
   float16ToFloat32, unpackWeights, random, clamp, linspace, show, ticks, onFrame, reducedMotion, save, watch, html, svg,
   row, columns, note, colour, rgb, frame, onTheme, announce, slider, button, select, checkbox, readout, player, pictures,
   chart,

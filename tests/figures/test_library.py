@@ -94,6 +94,26 @@ def test_batch_norm(call, normal, shape):
     assert_close(call("lib.batchNorm", x, mean, variance, weight, bias), expected)
 
 
+@pytest.mark.parametrize(("shape", "groups"), [((4, 6), 2), ((2, 6, 5, 4), 3), ((2, 6, 5), 1), ((2, 6, 3), 6)])
+@pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-5), (True, 1e-3)])
+def test_group_norm(call, normal, shape, groups, half, tolerance):
+    x, weight, bias = 3 * normal(*shape) + 5, normal(6), normal(6)
+    expected = F.group_norm(x, groups, weight, bias, eps=1e-3)
+    if half:  # as weights travel
+        weight, bias = weight.half().float(), bias.half().float()
+    assert_close(call("(x, g, w, b) => lib.groupNorm(x, g, w, b, 1e-3)", x, groups, weight, bias), expected, tolerance)
+
+
+@pytest.mark.parametrize("shape", [(6,), (4, 6), (2, 5, 6)])
+@pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-5), (True, 1e-3)])
+def test_layer_norm(call, normal, shape, half, tolerance):
+    x, weight, bias = 3 * normal(*shape) + 5, normal(6), normal(6)
+    expected = F.layer_norm(x, (6,), weight, bias)
+    if half:
+        weight, bias = weight.half().float(), bias.half().float()
+    assert_close(call("lib.layerNorm", x, weight, bias), expected, tolerance)
+
+
 def test_every_float16_is_read_exactly(call):
     bits = torch.arange(-(2**15), 2**15, dtype=torch.int32).to(torch.int16)
     halves = bits.view(torch.float16).float()
