@@ -8,6 +8,7 @@ from torch.distributions import Categorical, MixtureSameFamily, Normal
 
 import coursekit.figures as figures
 from coursekit.density import KernelDensity
+from tests.figures.waiting import redrawn
 
 WIDTHS = [0.01, 0.1, 0.4, 2.0]
 
@@ -58,7 +59,7 @@ def test_the_best_bandwidth_is_that_of_greatest_leave_one_out(call):
 
 
 def readouts(page):
-    page.wait_for_timeout(150)
+    redrawn(page)
     return [float(text.split()[0].replace("−", "-")) for text in page.locator(".ck-readout strong").all_inner_texts()]
 
 
@@ -80,11 +81,12 @@ def test_the_readouts_follow_bandwidth_points_and_the_dragged_point(show, call):
     point = page.get_by_role("slider", name="training point to drag")
     point.focus()
     page.keyboard.press("ArrowRight")
+    redrawn(page)
     assert float(point.get_attribute("aria-valuenow")) == pytest.approx(2.1)
     page.get_by_label("training points", exact=True).select_option("100")
     assert readouts(page)[1] < narrow[1]
     page.get_by_role("button", name="Draw others").click()
-    assert page.problems == []
+    assert redrawn(page).problems == []
 
 
 @pytest.mark.parametrize(("width", "dark"), [(900, False), (360, False), (900, True), (360, True)])
@@ -92,7 +94,7 @@ def test_it_fits_the_page(show, picture, width, dark):
     page = show(figures.BandwidthAndLikelihood(bandwidth=0.15), width=width, dark=dark)
     page.get_by_role("slider", name="bandwidth", exact=True).focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(150)
+    redrawn(page)
     picture(page, f"bandwidth_and_likelihood-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

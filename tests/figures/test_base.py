@@ -10,6 +10,7 @@ import pytest
 
 import coursekit.figures as figures
 from coursekit.figures import base
+from tests.figures.waiting import redrawn
 
 FOLDER = Path(base.__file__).parent
 
@@ -63,6 +64,6 @@ def test_the_example_of_the_docstring_runs(tmp_path, monkeypatch, show):
     page = show(figure)
     page.get_by_role("slider", name="point of contact").focus()
     page.keyboard.press("Home")
-    page.wait_for_timeout(60)
+    redrawn(page)
     assert page.locator(".ck-readout strong").inner_text() == "−4.00"
     assert page.problems == []

@@ -7,6 +7,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 import coursekit.figures as figures
+from tests.figures.waiting import redrawn, spoken
 
 FIRST = dict(decoder="linear", x=1.5, noise=0.4, q_mean=0.2, q_width=0.6)
 STATES = [
@@ -72,7 +73,7 @@ def test_one_of_two_peaks_costs_log_two(call, sign):
 
 
 def readouts(page):
-    page.wait_for_timeout(100)
+    redrawn(page)
     return [float(text.split()[0].replace("−", "-")) for text in page.locator(".ck-readout strong").all_inner_texts()]
 
 
@@ -131,8 +132,7 @@ def test_every_control_works_from_the_keyboard(show):
     page.get_by_label("decoder").select_option("linear")
     page.get_by_role("button", name="Fit q").press("Enter")
     assert readouts(page)[2] == pytest.approx(0.0, abs=1e-3)
-    page.wait_for_timeout(600)
-    assert "KL(q ‖ posterior) 0.000 nats" in page.get_by_role("status").inner_text()
+    assert spoken(page, "KL(q ‖ posterior) 0.000 nats")
     assert page.problems == []
 
 
@@ -140,7 +140,7 @@ def test_every_control_works_from_the_keyboard(show):
 def test_it_fits_the_page(show, picture, width, dark):
     page = show(figures.BoundGap(decoder="absolute", q_mean=0.8), width=width, dark=dark)
     page.get_by_role("button", name="Fit q").click()
-    page.wait_for_timeout(100)
+    redrawn(page)
     picture(page, f"bound_gap-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

@@ -5,6 +5,7 @@ import torch
 
 import coursekit.figures as figures
 from coursekit.autoencoders import Autoencoder, DenseDecoder, DenseEncoder
+from tests.figures.waiting import redrawn, spoken
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def test_wrong_parts_are_refused(parts):
 
 def numbers(page):
     """What the read-outs say: t, gaps of the walk, gaps of the random code."""
-    page.wait_for_timeout(100)
+    redrawn(page)
     return [float(text.split()[0].replace("−", "-")) for text in page.locator(".ck-readout strong").all_inner_texts()]
 
 
@@ -127,8 +128,7 @@ def test_it_obeys_the_keyboard_and_speaks(show, figure, parts):
     assert numbers(page)[0] == -0.5
     page.get_by_label("to", exact=True).select_option("3")
     assert numbers(page)[1] == pytest.approx(gaps(parts, torch.lerp(ends[0], ends[3], -0.5)), abs=0.06)
-    page.wait_for_timeout(600)
-    assert "typical gaps" in page.get_by_role("status").inner_text()
+    assert spoken(page, "typical gaps")
     assert page.problems == []
 
 
@@ -148,7 +148,7 @@ def test_a_step_out_of_the_data(show, figure):
 @pytest.mark.parametrize(("width", "dark"), [(900, False), (360, False), (900, True)])
 def test_it_fits_the_page(show, picture, figure, width, dark):
     page = show(figure, width=width, dark=dark)
-    page.wait_for_timeout(200)
+    redrawn(page)
     picture(page, f"code_walk-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

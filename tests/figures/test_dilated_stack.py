@@ -6,6 +6,7 @@ import torch
 import coursekit.figures as figures
 from coursekit import data
 from coursekit.autoregressive import WaveNet
+from tests.figures.waiting import redrawn
 
 DILATIONS = (1, 2, 4, 1, 2)
 
@@ -97,12 +98,12 @@ def test_other_networks_are_refused(model):
 
 
 def readout(page, name):
-    page.wait_for_timeout(150)
+    redrawn(page)
     return page.locator(".ck-readout", has_text=name).locator("strong").inner_text()
 
 
 def lit(page):
-    page.wait_for_timeout(150)
+    redrawn(page)
     return page.locator('.ck-chart circle[fill="var(--ck-blue)"]').count()
 
 
@@ -123,7 +124,7 @@ def test_a_click_chooses_the_output(show, figure):
     page = show(figure)
     box = page.locator(".ck-chart svg svg").first.bounding_box()
     page.mouse.click(box["x"] + box["width"] * (20 + 0.7) / 32.4, box["y"] + box["height"] / 2)
-    page.wait_for_timeout(150)
+    redrawn(page)
     assert page.get_by_role("slider", name="chosen output").get_attribute("aria-valuenow") == "20"
     assert page.problems == []
 
@@ -136,7 +137,7 @@ def test_a_second_of_sound_is_generated_and_played(show, figure, call, model):
     page.get_by_role("button", name="Play it").and_(page.locator(":enabled")).wait_for(timeout=20_000)
     assert readout(page, "samples made") == "8,000"
     page.get_by_role("button", name="Play it").click()
-    assert page.problems == []
+    assert redrawn(page).problems == []
 
 
 @pytest.mark.parametrize(("width", "dark"), [(900, False), (360, False), (900, True)])
@@ -146,7 +147,7 @@ def test_it_fits_the_page(show, picture, figure, width, dark):
     page.get_by_role("button", name="Play it").and_(page.locator(":enabled")).wait_for(timeout=20_000)
     page.get_by_role("slider", name="chosen output").focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(150)
+    redrawn(page)
     picture(page, f"dilated_stack-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

@@ -8,6 +8,7 @@ import torch
 import coursekit.figures as figures
 from coursekit.density import GaussianMixture
 from coursekit.density.gaussian_mixture import THINNEST
+from tests.figures.waiting import redrawn
 
 
 @pytest.fixture
@@ -85,14 +86,14 @@ def test_a_reader_takes_steps(show):
     assert strong.nth(0).inner_text().startswith("E-step")
     before = strong.nth(1).inner_text()
     page.get_by_role("button", name="One step").click()
-    page.wait_for_timeout(100)
+    redrawn(page)
     assert strong.nth(0).inner_text().startswith("M-step")
     assert strong.nth(1).inner_text() == strong.nth(2).inner_text() == before  # the bound is tight
     page.get_by_role("button", name="One step").click()
-    page.wait_for_timeout(100)
+    redrawn(page)
     assert strong.nth(1).inner_text() != before
     page.get_by_role("button", name="New start").click()
-    page.wait_for_timeout(100)
+    redrawn(page)
     assert strong.nth(0).inner_text().startswith("E-step")
     assert page.problems == []
 
@@ -100,19 +101,19 @@ def test_a_reader_takes_steps(show):
 def test_points_are_placed_by_mouse_and_by_keyboard(show):
     page = show(figures.EmSteps(parts=2))
     page.get_by_role("button", name="Clear").click()
-    page.wait_for_timeout(100)
+    redrawn(page)
     note = page.locator(".ck-note")
     assert note.inner_text().startswith("0 points: place at least 4")
     ground = page.locator(".ck-chart rect")
     box = ground.bounding_box()
     for across, up in ((0.2, 0.3), (0.3, 0.6), (0.7, 0.2)):
         page.mouse.click(box["x"] + across * box["width"], box["y"] + up * box["height"])
-        page.wait_for_timeout(60)
+        redrawn(page)
     assert note.inner_text().startswith("3 points")
     page.get_by_role("slider", name="new point").focus()
     for key in ("PageUp", "Enter", "ArrowLeft", "Enter"):
         page.keyboard.press(key)
-        page.wait_for_timeout(60)
+        redrawn(page)
     assert note.inner_text().startswith("5 points. Weights")
     assert page.get_by_role("combobox", name="points").input_value() == "own"
     assert page.problems == []
@@ -129,7 +130,7 @@ def test_a_collapse_is_said(show):
 @pytest.mark.parametrize(("width", "dark"), [(900, False), (360, False), (900, True), (360, True)])
 def test_it_fits_the_page(show, picture, width, dark):
     page = show(figures.EmSteps(steps=15 if dark else 4, data="crossed" if dark else "blobs"), width=width, dark=dark)
-    page.wait_for_timeout(300)
+    redrawn(page)
     picture(page, f"em_steps-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

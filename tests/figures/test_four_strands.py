@@ -7,6 +7,7 @@ import coursekit.figures as figures
 from coursekit.distributions.planar import GaussianRing, TwoMoons
 from coursekit.figures.four_strands import PlanarAutoregressive, PlanarFlow, PlanarGAN, planar_vae
 from coursekit.training import fit
+from tests.figures.waiting import redrawn
 
 KINDS = {"flow": PlanarFlow, "autoregressive": PlanarAutoregressive, "vae": planar_vae, "gan": PlanarGAN}
 RING = GaussianRing(8, radius=1.25, scale=0.12)
@@ -148,7 +149,7 @@ def test_missing_models_are_refused(models):
 
 
 def answers(page):
-    page.wait_for_timeout(150)
+    redrawn(page)
     return page.locator(".ck-readout strong").all_inner_texts()
 
 
@@ -176,16 +177,16 @@ def test_it_obeys_the_keyboard(show, figure):
     page.keyboard.press("Shift+ArrowRight")
     assert answers(page)[:3] != before[:3]
     page.get_by_role("button", name="GAN").click()
-    page.wait_for_timeout(100)
+    redrawn(page)
     assert "no density" in page.locator(".coursekit-figure").inner_text()
     assert page.get_by_role("button", name="GAN").get_attribute("aria-pressed") == "true"
     dots = page.locator("path[stroke='var(--ck-ink)']").first
     few = len(dots.get_attribute("d"))
     page.get_by_role("button", name="Draw 200 more").click()
-    page.wait_for_timeout(100)
+    redrawn(page)
     assert len(dots.get_attribute("d")) > 1.5 * few
     page.get_by_role("button", name="Clear").click()
-    page.wait_for_timeout(100)
+    redrawn(page)
     assert not dots.get_attribute("d")
     assert page.problems == []
 
@@ -193,7 +194,7 @@ def test_it_obeys_the_keyboard(show, figure):
 @pytest.mark.parametrize(("width", "dark"), [(900, False), (360, False), (900, True)])
 def test_it_fits_the_page(show, picture, figure, width, dark):
     page = show(figure, width=width, dark=dark)
-    page.wait_for_timeout(200)
+    redrawn(page)
     picture(page, f"four_strands-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

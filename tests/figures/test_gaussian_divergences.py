@@ -7,6 +7,7 @@ import torch
 from torch.distributions import Categorical, MixtureSameFamily, Normal, kl_divergence
 
 import coursekit.figures as figures
+from tests.figures.waiting import redrawn, spoken
 
 STATES = [
     dict(p_mean=-1.0, p_width=1.0, q_mean=1.5, q_width=1.5, modes=1, separation=3.0),
@@ -75,7 +76,7 @@ def test_fit_by_reverse_kl_takes_the_nearer_mode(call):
 
 
 def readouts(page):
-    page.wait_for_timeout(100)
+    redrawn(page)
     return page.locator(".ck-readout strong").all_inner_texts()
 
 
@@ -107,6 +108,7 @@ def test_a_handle_follows_the_mouse(show):
     box = handle.bounding_box()
     page.mouse.move(box["x"] + 5, box["y"] + 20, steps=3)  # released: passing over it moves it no more
     page.mouse.move(box["x"] + 30, box["y"] + 20, steps=3)
+    redrawn(page)
     assert float(handle.get_attribute("aria-valuenow")) == moved
     assert page.problems == []
 
@@ -119,18 +121,16 @@ def test_a_handle_obeys_the_keyboard_and_is_spoken(show):
              ("End", 6.0), ("ArrowRight", 6.0), ("Home", -6.0)]  # fmt: skip
     for key, value in steps:
         page.keyboard.press(key)
-        page.wait_for_timeout(60)
+        redrawn(page)
         assert float(handle.get_attribute("aria-valuenow")) == pytest.approx(value), key
     state = STATES[0] | dict(q_mean=-6.0)
     found = [float(text.split()[0]) for text in readouts(page)]
     assert found == pytest.approx(quadrature(*distributions(state)), abs=1e-3)
-    page.wait_for_timeout(600)
-    spoken = page.get_by_role("status").inner_text()
-    assert "forward KL" in spoken and f"{found[0]:.3f} nats" in spoken
+    assert f"{found[0]:.3f} nats" in spoken(page, "forward KL")
     width = page.get_by_role("slider", name="width of P")
     width.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(60)
+    redrawn(page)
     assert width.get_attribute("aria-valuetext") == "1.10"
     assert page.problems == []
 
@@ -140,16 +140,15 @@ def test_two_modes_and_both_fits(show):
     assert page.get_by_role("slider", name="half distance").is_disabled()
     page.get_by_label("P has").select_option("2")
     page.get_by_role("button", name="Fit Q by forward KL").click()
-    page.wait_for_timeout(60)
     forward, reverse = (float(text.split()[0]) for text in readouts(page)[:2])
     page.get_by_role("button", name="Fit Q by reverse KL").click()
-    page.wait_for_timeout(60)
     other_forward, other_reverse = (float(text.split()[0]) for text in readouts(page)[:2])
     assert forward < other_forward
     assert other_reverse < reverse
     slider = page.get_by_role("slider", name="half distance")
     slider.focus()
     page.keyboard.press("ArrowLeft")
+    redrawn(page)
     assert slider.get_attribute("aria-valuetext") == "2.90"
     assert page.problems == []
 
@@ -159,7 +158,7 @@ def test_it_fits_the_page(show, picture, width, dark):
     page = show(figures.GaussianDivergences(modes=2), width=width, dark=dark)
     page.get_by_role("slider", name="mean of Q").focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(100)
+    redrawn(page)
     picture(page, f"gaussian_divergences-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     surface = page.evaluate("getComputedStyle(document.querySelector('.coursekit-figure')).backgroundColor")

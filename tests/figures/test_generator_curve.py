@@ -8,6 +8,7 @@ from scipy.interpolate import PchipInterpolator
 from torch.distributions import Normal
 
 import coursekit.figures as figures
+from tests.figures.waiting import redrawn
 
 CURVES = {
     "squeeze": [-2.4, -2.2, -1.9, 0.0, 1.9, 2.2, 2.4],
@@ -93,12 +94,6 @@ def test_samples_fill_the_density(call):
     assert heights == pytest.approx(exact.tolist(), abs=0.02)
 
 
-def redrawn(page):
-    """Wait for the frame in which the figure draws what changed, however busy the machine is."""
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return page
-
-
 def readouts(page):
     redrawn(page)
     return page.locator(".ck-readout strong").all_inner_texts()
@@ -122,13 +117,13 @@ def test_the_readouts_follow_the_noise_and_the_curve(show, call):
     assert "no density" in redrawn(page).locator(".ck-note").inner_text()
     page.get_by_role("button", name="Draw 2,000 more").click()
     page.get_by_role("button", name="New samples").click()
-    assert page.problems == []
+    assert redrawn(page).problems == []
 
 
 @pytest.mark.parametrize(("width", "dark"), [(900, False), (360, False), (900, True), (360, True)])
 def test_it_fits_the_page(show, picture, width, dark):
     page = show(figures.GeneratorCurve(), width=width, dark=dark)
-    page.wait_for_timeout(200)
+    redrawn(page)
     picture(page, f"generator_curve-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

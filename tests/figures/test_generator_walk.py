@@ -9,6 +9,7 @@ from torch import nn
 import coursekit.figures as figures
 from coursekit.adversarial import DCGANGenerator, Rules
 from coursekit.figures.generator_walk import folded
+from tests.figures.waiting import redrawn
 
 SIZE = 6
 
@@ -130,14 +131,14 @@ def test_what_it_cannot_draw_is_refused(generator, corners):
 
 def shown(page):
     """The image on its canvas, (784,) in [0, 1]."""
-    page.wait_for_timeout(150)
+    redrawn(page)
     script = "c => Array.from(c.getContext('2d').getImageData(0, 0, 28, 28).data)"
     data = page.get_by_role("img", name="generated image").evaluate(script)
     return torch.tensor(data).reshape(784, 4)[:, 0] / 255
 
 
 def readout(page, name):
-    page.wait_for_timeout(150)
+    redrawn(page)
     return page.locator(".ck-readout", has_text=name).locator("strong").inner_text().replace("−", "-")
 
 
@@ -180,6 +181,7 @@ def test_a_map_is_switched_off_and_on_again(show, generator, corners, figure):
     assert not torch.equal(whole, changed)
     assert float(readout(page, "mean change")) == pytest.approx((whole - changed).abs().mean().item(), abs=0.004)
     page.get_by_label("of", exact=True).select_option("1")
+    redrawn(page)
     assert page.get_by_label("number").get_attribute("max") == "3"
     page.get_by_label("switch a map off").uncheck()
     assert torch.equal(shown(page), whole)
@@ -203,7 +205,7 @@ def test_it_fits_the_page(show, picture, figure, width, dark):
     page = show(figure, width=width, dark=dark)
     page.get_by_role("slider", name="place in the plane").focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(150)
+    redrawn(page)
     picture(page, f"generator_walk-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

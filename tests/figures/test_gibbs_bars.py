@@ -5,6 +5,7 @@ import torch
 
 import coursekit.figures as figures
 from coursekit.density import CollapsedGibbs, draw_documents
+from tests.figures.waiting import redrawn, until
 
 ALPHA, BETA = 0.5, 0.1
 
@@ -74,7 +75,7 @@ def test_other_documents_are_refused():
 
 
 def readout(page, name):
-    page.wait_for_timeout(150)
+    redrawn(page)
     return page.locator(".ck-readout", has_text=name).locator("strong").inner_text()
 
 
@@ -89,9 +90,9 @@ def test_sweeps_raise_the_joint_probability(show, figure):
     page.get_by_role("button", name="One step").click()
     assert readout(page, "sweeps") == "1"
     page.get_by_role("button", name="Run").click()
-    page.wait_for_timeout(3000)
+    until(page, lambda: nats(page) > before + 200)
     page.get_by_role("button", name="Pause").click()
-    assert int(readout(page, "sweeps")) > 3 and nats(page) > before + 200
+    assert int(readout(page, "sweeps")) > 3
     assert page.problems == []
 
 
@@ -103,6 +104,7 @@ def test_one_word_after_the_other(show, figure):
     button.focus()
     for _ in range(45):
         page.keyboard.press("Enter")
+    redrawn(page)
     assert "document 2" in note.inner_text() and "document 1," in first and readout(page, "sweeps") == "0"
     assert page.problems == []
 
@@ -119,6 +121,7 @@ def test_controls_start_anew_or_go_on(show, figure):
     page.get_by_role("slider", name="topics").focus()
     for _ in range(4):
         page.keyboard.press("ArrowRight")
+    redrawn(page)
     assert page.get_by_role("img", name="14 topics after 0 sweeps").count() == 1
     assert page.problems == []
 
@@ -128,7 +131,7 @@ def test_it_fits_the_page(show, picture, figure, width, dark):
     page = show(figure, width=width, dark=dark)
     for _ in range(25):
         page.get_by_role("button", name="One step").click()
-    page.wait_for_timeout(150)
+    redrawn(page)
     picture(page, f"gibbs_bars-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

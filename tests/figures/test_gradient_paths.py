@@ -7,6 +7,7 @@ import torch
 from numpy.polynomial.hermite_e import hermegauss
 
 import coursekit.figures as figures
+from tests.figures.waiting import redrawn, until
 
 FIRST = dict(function="bowl", size=5, mean=1.0, baseline=False, draws=0, seed=0)
 TERMS = {"bowl": torch.square, "wave": lambda z: torch.sin(2 * z), "step": lambda z: (z > 0).double() + 0 * z}
@@ -97,7 +98,7 @@ def number(text):
 
 
 def readouts(page):
-    page.wait_for_timeout(150)
+    redrawn(page)
     return page.locator(".ck-readout strong").all_inner_texts()
 
 
@@ -105,12 +106,11 @@ def test_draws_accumulate_around_the_truth(show, call):
     page = show(figures.GradientPaths())
     assert readouts(page) == ["2.000", "no draw yet", "no draw yet", "182.0, 4.0"]
     page.get_by_role("button", name="Draw", exact=True).press("Enter")
-    page.wait_for_timeout(900)
     (first,) = call("functions.draws", FIRST | dict(draws=1))
     exact, score, path, _ = readouts(page)
     assert number(score) == pytest.approx(first["score"], abs=0.006)
     assert number(path) == pytest.approx(first["pathwise"], abs=0.006)
-    assert "stops here" in page.locator("svg").first.text_content()
+    until(page, lambda: "stops here" in page.locator("svg").first.text_content())
     page.get_by_role("button", name="Draw 100").click()
     page.get_by_role("button", name="Draw 100").click()
     _, score, path, _ = readouts(page)
@@ -144,7 +144,7 @@ def test_each_control_starts_again_with_its_own_truth(show):
 @pytest.mark.parametrize(("width", "dark"), [(900, False), (360, False), (900, True), (360, True)])
 def test_it_fits_the_page(show, picture, width, dark):
     page = show(figures.GradientPaths(draws=200), width=width, dark=dark)
-    page.wait_for_timeout(200)
+    redrawn(page)
     picture(page, f"gradient_paths-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

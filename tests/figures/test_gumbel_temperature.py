@@ -7,6 +7,7 @@ import torch
 
 import coursekit.figures as figures
 from coursekit.generators.discrete import exact_gradient, relaxed_gradient, score_function_gradient
+from tests.figures.waiting import redrawn
 
 CASES = [([0.5, 0.3, 0.2], [0.2, 0.7, 0.1]), ([0.1, 0.1, 0.8], [0.3, 0.3, 0.4]), ([0.6, 0.35, 0.05], [0.0, 0.1, 0.9])]
 
@@ -80,7 +81,7 @@ def test_the_largest_entry_follows_the_probabilities(call):
 
 
 def readouts(page):
-    page.wait_for_timeout(200)
+    redrawn(page)
     return page.locator(".ck-readout strong").all_inner_texts()
 
 
@@ -106,7 +107,7 @@ def test_the_controls_move_what_they_say(show, call):
 @pytest.mark.parametrize(("width", "dark"), [(900, False), (360, False), (900, True), (360, True)])
 def test_it_fits_the_page(show, picture, width, dark):
     page = show(figures.GumbelTemperature(), width=width, dark=dark)
-    page.wait_for_timeout(300)
+    redrawn(page)
     picture(page, f"gumbel_temperature-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

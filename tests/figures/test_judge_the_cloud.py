@@ -5,6 +5,7 @@ import torch
 
 import coursekit.figures as figures
 from coursekit.evaluation import RawValues, density_coverage, fid, nearest_neighbours, precision_recall
+from tests.figures.waiting import redrawn
 
 PERFECT = {"spread": 1.0, "modes": 8, "outliers": 0.0, "copies": 0.0, "right": 0.0, "up": 0.0}
 DRAW = "(s, n) => { const x = functions.trainingPoints(3, n); return [x, functions.generatedPoints(s, x, 3)]; }"
@@ -103,7 +104,7 @@ def test_what_the_text_promises(call):
 
 
 def cells(page):
-    page.wait_for_timeout(150)
+    redrawn(page)
     return {
         row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in page.locator("tbody tr").all()
     }
@@ -120,7 +121,7 @@ def test_a_fault_is_chosen_and_the_table_tells(show):
     page.get_by_role("combobox", name="fault").select_option("one")
     assert "▼" in cells(page)["recall"][0]
     page.get_by_role("combobox", name="show balls of").select_option("y")
-    page.wait_for_timeout(100)
+    redrawn(page)
     assert page.locator(".ck-chart circle").count() >= 200
     assert page.problems == []
 
@@ -138,11 +139,12 @@ def test_sliders_and_the_handle_work_from_the_keyboard(show):
     modes = page.get_by_role("slider", name="modes")
     modes.focus()
     page.keyboard.press("Home")
+    redrawn(page)
     assert modes.get_attribute("aria-valuetext") == "1"
     points = page.get_by_role("slider", name="points")
     points.focus()
     page.keyboard.press("End")
-    page.wait_for_timeout(1500)
+    redrawn(page)
     assert points.get_attribute("aria-valuetext") == "400"
     assert page.problems == []
 
@@ -152,7 +154,7 @@ def test_it_fits_the_page(show, picture, width, dark):
     page = show(figures.JudgeTheCloud(modes=4, outliers=0.1), width=width, dark=dark)
     if dark:
         page.get_by_role("combobox", name="show balls of").select_option("x")
-    page.wait_for_timeout(300)
+    redrawn(page)
     picture(page, f"judge_the_cloud-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

@@ -8,6 +8,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent, MultivariateNormal
 
 import coursekit.figures as figures
+from tests.figures.waiting import redrawn, spoken
 
 LABELS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 
@@ -88,7 +89,7 @@ def test_as_many_labels_as_codes(codes):
 
 def shown(page):
     """The image on the canvas, (28, 28) in [0, 1]."""
-    page.wait_for_timeout(100)
+    redrawn(page)
     script = "c => Array.from(c.getContext('2d').getImageData(0, 0, 28, 28).data)"
     data = page.locator("canvas.ck-pictures").evaluate(script)
     return torch.tensor(data).reshape(28, 28, 4)[..., 0] / 255
@@ -99,7 +100,7 @@ def image(decoder, z):
 
 
 def readout(page, name):
-    page.wait_for_timeout(100)
+    redrawn(page)
     return page.locator(".ck-readout", has_text=name).locator("strong").inner_text()
 
 
@@ -125,8 +126,7 @@ def test_the_arrow_keys_move_the_code_both_ways(show, decoder, figure):
         text = readout(page, "code z").replace("−", "-").strip("()")
         assert [float(number) for number in text.split(",")] == pytest.approx(expected), key
         torch.testing.assert_close(shown(page), image(decoder, list(expected)), rtol=0, atol=0.02)
-    page.wait_for_timeout(600)
-    assert "code z (−3.60, −0.90)" in page.get_by_role("status").inner_text()
+    assert spoken(page, "code z (−3.60, −0.90)")
     assert page.problems == []
 
 
@@ -162,7 +162,7 @@ def test_it_fits_the_page(show, picture, figure, width, dark):
     page = show(figure, width=width, dark=dark)
     page.get_by_role("slider", name="code z").focus()
     page.keyboard.press("Shift+ArrowRight")
-    page.wait_for_timeout(100)
+    redrawn(page)
     picture(page, f"latent_plane-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

@@ -10,6 +10,7 @@ from nbclient import NotebookClient
 
 import coursekit.figures as figures
 from coursekit.figures.base import LiveFigure, NetworkFigure, compose
+from tests.figures.waiting import redrawn, until
 
 SCRIPT = """
 const functions = {};
@@ -58,7 +59,7 @@ def page(show):
 
 
 def state(page):
-    page.wait_for_timeout(50)
+    redrawn(page)
     return page.locator(".ck-readout strong").inner_text()
 
 
@@ -79,9 +80,8 @@ def test_player_steps_runs_and_stops(page):
     page.get_by_role("button", name="One step").click()
     assert state(page) == "step 1"
     page.get_by_role("button", name="Run").click()
-    page.wait_for_timeout(500)
+    until(page, page.get_by_role("button", name="Run").is_visible)
     assert state(page) == "step 5"  # step() returned false
-    assert page.get_by_role("button", name="Run").is_visible()
     assert page.problems == []
 
 
@@ -105,6 +105,7 @@ def test_a_finger_drags_a_handle(show):
     page = show(figures.GaussianDivergences(), width=360, has_touch=True, is_mobile=True)
     page.set_viewport_size({"width": 360, "height": 500})  # so that the page could scroll
     handle = page.get_by_role("slider", name="mean of Q")
+    redrawn(page)
     box = handle.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     session = page.context.new_cdp_session(page)
@@ -135,11 +136,12 @@ def test_colours_follow_the_theme(page):
     read = "canvas => [...canvas.getContext('2d').getImageData(1, 0, 1, 1).data]"
     before = page.locator(".ck-chart canvas").evaluate(read)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    page.wait_for_timeout(100)
+    redrawn(page)
     assert page.locator(".ck-chart canvas").evaluate(read) != before
     surface = "getComputedStyle(document.querySelector('.coursekit-figure')).backgroundColor"
     assert page.evaluate(surface) == "rgb(18, 20, 23)"
     page.evaluate("delete document.documentElement.dataset.theme; document.body.dataset.jpThemeLight = 'false'")
+    redrawn(page)
     assert page.evaluate(surface) == "rgb(18, 20, 23)"
     page.evaluate("document.body.dataset.jpThemeLight = 'true'")
     assert page.evaluate(surface) == "rgb(255, 255, 255)"
@@ -155,7 +157,7 @@ def test_the_site_in_light_mode_stays_light_where_the_system_is_dark(show, store
 def test_a_chart_follows_the_width_of_the_page(page):
     wide = page.locator(".ck-chart > .ck-plot > svg").bounding_box()["width"]
     page.set_viewport_size({"width": 360, "height": 800})
-    page.wait_for_timeout(150)
+    redrawn(page)
     assert page.locator(".ck-chart > .ck-plot > svg").bounding_box()["width"] < min(wide, 360)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
@@ -176,7 +178,7 @@ def test_two_views_of_one_figure_share_its_state(show):
     handles = page.get_by_role("slider", name="mean of Q")
     handles.first.focus()
     page.keyboard.press("End")
-    page.wait_for_timeout(100)
+    redrawn(page)
     assert handles.last.get_attribute("aria-valuenow") == "6"
 
 

@@ -7,6 +7,7 @@ import torch
 
 import coursekit.figures as figures
 from coursekit.density import Langevin, effective_sample_size, leapfrog
+from tests.figures.waiting import redrawn, until
 
 POINTS = [(1.0, 0.5), (-0.7, 2.0), (0.3, -1.2), (-2.5, 1.1)]
 NOISE = [(0.3, -1.1), (1.4, 0.2), (-0.6, 0.9), (0.1, 0.1)]
@@ -102,7 +103,7 @@ def test_a_chain_that_never_moved_has_no_effective_samples(call):
 
 
 def readouts(page):
-    page.wait_for_timeout(150)
+    redrawn(page)
     labels = page.locator(".ck-readout > span").all_inner_texts()
     return dict(zip(labels, page.locator(".ck-readout strong").all_inner_texts(), strict=True))
 
@@ -110,7 +111,7 @@ def readouts(page):
 def test_it_starts_still_steps_runs_and_forgets(show):
     page = show(figures.MarkovChain(), reduced_motion="reduce")
     assert readouts(page)["steps"] == "0"
-    page.wait_for_timeout(300)
+    redrawn(page, frames=20)
     assert readouts(page) == {
         "steps": "0",
         "accepted": "none yet",
@@ -128,7 +129,7 @@ def test_it_starts_still_steps_runs_and_forgets(show):
     )
     page.get_by_role("button", name="Run").focus()
     page.keyboard.press("Space")
-    page.wait_for_timeout(600)
+    until(page, lambda: int(readouts(page)["steps"]) > 510)
     page.keyboard.press("Enter")
     assert int(readouts(page)["steps"]) > 503
     page.get_by_role("button", name="Forget the places").click()
@@ -150,6 +151,7 @@ def test_methods_and_densities_and_the_start(show):
     handle.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowUp")
+    redrawn(page)
     assert handle.get_attribute("aria-valuetext") == "0.10, 0.10"
     assert readouts(page)["steps"] == "0"
     page.get_by_role("combobox", name="density").select_option("modes")
@@ -173,7 +175,7 @@ def test_it_fits_the_page(show, picture, width, dark):
     options = {"method": "hamiltonian", "density": "ring", "step_size": 0.16} if dark else {}
     page = show(figures.MarkovChain(**options), width=width, dark=dark)
     page.get_by_role("button", name="500 steps").click()
-    page.wait_for_timeout(150)
+    redrawn(page)
     picture(page, f"markov_chain-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

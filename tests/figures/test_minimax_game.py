@@ -8,6 +8,7 @@ from torch.distributions import Categorical, MixtureSameFamily, Normal
 from torch.nn.functional import softplus
 
 import coursekit.figures as figures
+from tests.figures.waiting import redrawn, until
 
 DATA = {
     "one": Normal(torch.tensor(1.0, dtype=torch.float64), torch.tensor(0.6, dtype=torch.float64)),
@@ -209,7 +210,7 @@ def test_a_perfect_discriminator_stalls_the_minimax_game_alone(call):
 
 
 def readouts(page):
-    page.wait_for_timeout(100)
+    redrawn(page)
     labels = page.locator(".ck-readout > span").all_inner_texts()
     return dict(zip(labels, page.locator(".ck-readout strong").all_inner_texts(), strict=True))
 
@@ -217,16 +218,16 @@ def readouts(page):
 def test_it_starts_paused_plays_and_pauses_from_the_keyboard(show):
     page = show(figures.MinimaxGame(), reduced_motion="reduce")
     assert readouts(page)["rounds"] == "0"
-    page.wait_for_timeout(300)
+    redrawn(page, frames=20)
     assert readouts(page)["rounds"] == "0"
     assert readouts(page)["−log 4"] == "−1.39"
     page.get_by_role("button", name="Play").focus()
     page.keyboard.press("Space")
-    page.wait_for_timeout(600)
+    until(page, lambda: int(readouts(page)["rounds"]) > 3)
     page.keyboard.press("Enter")
     stopped = readouts(page)
     assert int(stopped["rounds"]) > 3
-    page.wait_for_timeout(300)
+    redrawn(page, frames=20)
     assert readouts(page) == stopped
     page.get_by_role("button", name="One step").click()
     assert int(readouts(page)["rounds"]) == int(stopped["rounds"]) + 1
@@ -241,20 +242,21 @@ def test_sliders_and_choices_change_the_game(show):
     before = slider.get_attribute("aria-valuetext")
     slider.focus()
     page.keyboard.press("ArrowRight")
+    redrawn(page)
     assert slider.get_attribute("aria-valuetext") != before
     steps = page.get_by_role("slider", name="k, steps of D")
     steps.focus()
     page.keyboard.press("End")
+    redrawn(page)
     assert steps.get_attribute("aria-valuetext") == "10"
     first = page.locator(".ck-chart path").first.get_attribute("d")
     page.get_by_role("button", name="New start").click()
-    page.wait_for_timeout(150)
+    redrawn(page)
     assert page.locator(".ck-chart path").first.get_attribute("d") != first
     page.get_by_role("button", name="Train D alone").click()
     sure = readouts(page)
     assert float(sure["mean D on data"]) > 0.9 and float(sure["on generated"]) < 0.1
     page.get_by_role("combobox", name="data").select_option("two")
-    page.wait_for_timeout(150)
     assert readouts(page)["rounds"] == "0"
     assert page.problems == []
 
@@ -265,9 +267,9 @@ def test_it_fits_the_page(show, picture, width, dark):
     for _ in range(3):
         page.get_by_role("button", name="One step").click()
     page.get_by_role("button", name="Play").click()
-    page.wait_for_timeout(4000 if width > 400 else 300)
+    until(page, lambda: int(readouts(page)["rounds"]) > (300 if width > 400 else 10))
     page.get_by_role("button", name="Pause").click()
-    page.wait_for_timeout(100)
+    redrawn(page)
     picture(page, f"minimax_game-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

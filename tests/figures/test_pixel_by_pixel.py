@@ -6,6 +6,7 @@ import torch
 import coursekit.figures as figures
 from coursekit.autoregressive import GatedPixelCNN
 from coursekit.figures.pixel_by_pixel import unmasked
+from tests.figures.waiting import redrawn, until
 
 SIZE, LEVELS = (6, 7), 4
 PIXELS = SIZE[0] * SIZE[1]
@@ -103,7 +104,7 @@ def test_what_it_cannot_draw_is_refused():
 
 
 def readout(page, name):
-    page.wait_for_timeout(150)
+    redrawn(page)
     return page.locator(".ck-readout", has_text=name).locator("strong").inner_text().replace("−", "-")
 
 
@@ -133,12 +134,10 @@ def test_steps_draw_and_play_ends_with_the_image(show, figure):
     assert "18 pixels" in readout(page, "log-probability")
     page.get_by_label("speed").select_option("4")
     page.get_by_role("button", name="Draw", exact=True).click()
-    page.wait_for_timeout(800)
-    assert f"{PIXELS} pixels" in readout(page, "log-probability")
+    until(page, lambda: f"{PIXELS} pixels" in readout(page, "log-probability"))
     assert page.get_by_role("button", name="Draw", exact=True).is_visible()
     page.get_by_role("button", name="New image").click()
-    page.wait_for_timeout(800)
-    assert f"{PIXELS} pixels" in readout(page, "log-probability")
+    until(page, lambda: f"{PIXELS} pixels" in readout(page, "log-probability"))
     assert page.problems == []
 
 
@@ -169,7 +168,7 @@ def test_it_fits_the_page(show, picture, figure, width, dark):
     page = show(figure, width=width, dark=dark)
     cursor(page).focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(150)
+    redrawn(page)
     picture(page, f"pixel_by_pixel-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

@@ -7,6 +7,7 @@ import torch
 
 import coursekit.figures as figures
 from coursekit.autoregressive import DiagonalBiLSTM, PixelCNN, RasterLSTM, RowLSTM, pixelrnn
+from tests.figures.waiting import redrawn
 
 HEIGHT, WIDTH = 6, 9
 PIXELS = [(5, 4), (3, 0), (4, 8), (2, 6), (0, 5), (0, 0)]
@@ -75,7 +76,7 @@ def test_what_is_counted(call):
 
 
 def readouts(page):
-    page.wait_for_timeout(150)
+    redrawn(page)
     return page.locator(".ck-readout strong").all_inner_texts()
 
 
@@ -115,6 +116,7 @@ def test_the_pixel_moves_by_keyboard_and_pointer(show, call):
     picture = page.locator("svg[aria-label^='The pixels']")
     box = picture.bounding_box()
     picture.click(position={"x": box["width"] * 2.5 / 13, "y": box["height"] * 8.5 / 13})
+    redrawn(page)
     assert pixel.get_attribute("aria-valuetext") == "row 9, column 3"
     assert readouts(page)[:2] == expected(call, row=8, column=2)
     assert page.problems == []
@@ -131,6 +133,7 @@ def test_the_order_is_played_and_stepped(show):
     page.get_by_label("network", exact=True).select_option("row")
     page.get_by_role("button", name="Play the order").click()
     page.wait_for_function("document.body.innerText.includes('step 13 of 13')", timeout=10_000)
+    redrawn(page)
     assert page.get_by_role("button", name="Play the order").is_visible()  # it stops at the end
     assert page.problems == []
 
@@ -140,7 +143,7 @@ def test_it_fits_the_page(show, picture, width, dark):
     page = show(
         figures.ReceptiveField(step=9 if dark else 0, kind="diagonal" if dark else "row"), width=width, dark=dark
     )
-    page.wait_for_timeout(200)
+    redrawn(page)
     picture(page, f"receptive_field-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

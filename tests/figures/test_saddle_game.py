@@ -7,6 +7,7 @@ import torch
 from torch.nn.functional import softplus
 
 import coursekit.figures as figures
+from tests.figures.waiting import redrawn, until
 
 POINTS = [(1.0, 0.5), (-0.7, 2.0), (0.0, -1.2), (2.5, 2.5)]
 
@@ -71,7 +72,7 @@ def test_the_factor_is_the_largest_eigenvalue_of_a_round(call, game, order, eta,
 
 
 def readouts(page):
-    page.wait_for_timeout(100)
+    redrawn(page)
     labels = page.locator(".ck-readout > span").all_inner_texts()
     return dict(zip(labels, page.locator(".ck-readout strong").all_inner_texts(), strict=True))
 
@@ -79,7 +80,7 @@ def readouts(page):
 def test_it_starts_paused_plays_and_steps(show):
     page = show(figures.SaddleGame(), reduced_motion="reduce")
     assert readouts(page)["rounds"] == "0"
-    page.wait_for_timeout(300)
+    redrawn(page, frames=20)
     assert readouts(page)["rounds"] == "0"
     page.get_by_role("button", name="One step").click()
     after = readouts(page)
@@ -87,7 +88,7 @@ def test_it_starts_paused_plays_and_steps(show):
     assert after["factor a round, near (0, 0)"] == f"{math.sqrt(1.04):.3f}"
     page.get_by_role("button", name="Play").focus()
     page.keyboard.press("Space")
-    page.wait_for_timeout(700)
+    until(page, lambda: int(readouts(page)["rounds"]) > 3)
     page.keyboard.press("Enter")
     stopped = readouts(page)
     assert int(stopped["rounds"]) > 3
@@ -105,6 +106,7 @@ def test_the_start_moves_by_mouse_and_keyboard_and_the_choices_change_the_fate(s
     handle.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowUp")
+    redrawn(page)
     assert handle.get_attribute("aria-valuetext") == "1.10, 0.60"
     box = handle.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -112,6 +114,7 @@ def test_the_start_moves_by_mouse_and_keyboard_and_the_choices_change_the_fate(s
     page.mouse.down()
     page.mouse.move(x - 40, y + 30, steps=4)
     page.mouse.up()
+    redrawn(page)
     assert handle.get_attribute("aria-valuetext") != "1.10, 0.60"
     page.get_by_role("combobox", name="steps").select_option("alternating")
     assert readouts(page)["so the game"] == "goes round for ever"
@@ -137,7 +140,7 @@ def test_it_fits_the_page(show, picture, width, dark):
     page = show(figures.SaddleGame(order="alternating" if dark else "simultaneous"), width=width, dark=dark)
     for _ in range(25 if dark else 20):
         page.get_by_role("button", name="One step").click()
-    page.wait_for_timeout(100)
+    redrawn(page)
     picture(page, f"saddle_game-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

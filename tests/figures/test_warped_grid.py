@@ -6,6 +6,7 @@ import torch
 import coursekit.figures as figures
 from coursekit.generators import MAF, NeuralSplineFlow, RealNVP
 from coursekit.generators.splines import inverse_spline, spline
+from tests.figures.waiting import redrawn, spoken, until
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,7 @@ def test_flows_that_do_not_fit_are_refused():
 
 
 def readings(page):
-    page.wait_for_timeout(150)
+    redrawn(page)
     texts = page.locator(".ck-readout strong").all_inner_texts()
     numbers = [text.replace("−", "-").replace("nats", "").strip("() ") for text in texts]
     return [[float(part) for part in text.split(",")] for text in numbers]
@@ -140,8 +141,7 @@ def test_points_move_by_keyboard_on_both_sides(show, figure):
     after = readings(page)
     assert after[1] == pytest.approx([before[1][0], before[1][1] + 0.05], abs=0.011)
     assert after[0] != before[0]
-    page.wait_for_timeout(600)
-    assert "log-density at the point" in page.get_by_role("status").inner_text()
+    assert spoken(page, "log-density at the point")
     assert page.problems == []
 
 
@@ -149,17 +149,18 @@ def test_another_flow_and_a_run(show, figure):
     page = show(figure)
     page.get_by_label("flow", exact=True).select_option("1")
     page.get_by_role("button", name="One step").click()
+    redrawn(page)
     assert page.get_by_role("slider", name="layers applied").get_attribute("aria-valuetext").endswith("of 2")
     page.get_by_role("button", name="Run through the layers").click()
-    page.wait_for_timeout(2500)
-    assert page.get_by_role("slider", name="layers applied").get_attribute("aria-valuetext") == "2 of 2"
+    layers = page.get_by_role("slider", name="layers applied")
+    until(page, lambda: layers.get_attribute("aria-valuetext") == "2 of 2")
     assert page.problems == []
 
 
 @pytest.mark.parametrize(("width", "dark"), [(900, False), (360, False), (900, True)])
 def test_it_fits_the_page(show, picture, flows, width, dark):
     page = show(figures.WarpedGrid(flows, stage=5.0), width=width, dark=dark)
-    page.wait_for_timeout(300)
+    redrawn(page)
     picture(page, f"warped_grid-{width}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.problems == []

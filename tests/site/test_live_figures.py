@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.figures.waiting import redrawn
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
 # What a reader sees of a figure: text, drawing, pixels. Not the values of the controls, which change by themselves.
@@ -36,7 +38,7 @@ def figures(visits, visit):
             page, record = visit(path)
             for number, figure in enumerate(page.query_selector_all(".coursekit-figure")):
                 figure.scroll_into_view_if_needed()
-                page.wait_for_timeout(100)
+                redrawn(page)
                 complaint = act(page, figure)
                 if complaint:
                     complaints.append(f"{path}, figure {number}: {complaint}")
@@ -64,11 +66,11 @@ def _use_keyboard(page, figure) -> str | None:
         if not figure.evaluate(INSIDE):
             break
         reached += 1
-        page.wait_for_timeout(50)
+        redrawn(page)
         before = figure.evaluate(PICTURE)
         for key in KEYS[page.evaluate(KIND)]:
             page.keyboard.press(key)
-            page.wait_for_timeout(120)
+            redrawn(page)
             if figure.evaluate(PICTURE) != before:
                 return None
     return f"{reached} controls reached by Tab, and no key changes the picture"
@@ -85,7 +87,7 @@ def _use_mouse(page, figure) -> str | None:
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         if place["kind"] == "range":
             page.mouse.click(box["x"] + 0.8 * box["width"], y)
-            page.wait_for_timeout(100)
+            redrawn(page)
             page.mouse.click(box["x"] + 0.2 * box["width"], y)
         elif place["kind"] == "slider":
             page.mouse.move(x, y)
@@ -94,7 +96,7 @@ def _use_mouse(page, figure) -> str | None:
             page.mouse.up()
         else:
             page.mouse.click(x, y)
-        page.wait_for_timeout(150)
+        redrawn(page)
         if figure.evaluate(PICTURE) != before:
             return None
     return f"{len(places)} controls, and none changes the picture"

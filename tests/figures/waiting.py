@@ -1,0 +1,29 @@
+"""Waiting for a figure by what the browser does, not by the clock: on a busy machine all of it is slow alike."""
+
+_REDRAWN = """async (frames) => {
+    const busy = '.coursekit-figure[aria-busy="true"]';
+    do {
+        for (let i = 0; i < frames; i++) await new Promise(requestAnimationFrame);
+    } while (document.querySelector(busy));
+}"""
+
+
+def redrawn(page, frames=2):
+    """The page, when its figures have drawn what changed: the next frame is drawn, and no Worker is at work."""
+    page.evaluate(_REDRAWN, frames)
+    return page
+
+
+def until(page, holds, frames=2000):
+    """The page, when ``holds()``, asked in every other frame: for what runs over many of them."""
+    for _ in range(frames // 2):
+        if holds():
+            return redrawn(page)
+        redrawn(page)
+    raise AssertionError(f"not within {frames} frames")
+
+
+def spoken(page, text):
+    """What the live region says once it says ``text``: it speaks when the hand is still."""
+    page.get_by_role("status").filter(has_text=text).wait_for(state="attached")
+    return page.get_by_role("status").inner_text()
