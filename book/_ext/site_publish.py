@@ -24,8 +24,7 @@ logger = logging.getLogger(__name__)
 
 POLICY = {
     "default-src": "'none'",
-    "script-src": "'self' blob:",  # blob: the modules of live figures, which stand in the page as text
-    "worker-src": "blob:",
+    "script-src": "'self'",
     "style-src": "'self' 'unsafe-inline'",  # MathJax and matplotlib's tables set styles
     "img-src": "'self' data: blob:",
     "media-src": "data:",  # sound that stands in the page
@@ -34,6 +33,11 @@ POLICY = {
     "form-action": "'self'",
     "base-uri": "'none'",
 }
+LIVE = {  # on pages with live figures, whose modules stand in the page as text and may work in a Worker
+    "script-src": "'self' blob:",
+    "worker-src": "blob:",
+}
+STORED = 'type="application/vnd.jupyter.widget-state+json"'
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)(?P<attributes>[^>]*)>(?P<text>.*?)</script>", re.DOTALL)
 IMAGE = re.compile(r'<img (?=[^>]*\bsrc="(?P<file>[^":]*_images/[^":]*\.png)")[^>]*>')
 CHARSET = re.compile(r'<meta charset="utf-8" ?/?>')
@@ -47,8 +51,9 @@ def policy(page: str) -> str:
         for found in INLINE.finditer(page)
         if not re.search(r'type="application/[^"]*json"', found["attributes"])  # data, never run
     }
-    scripts = " ".join([POLICY["script-src"], *(f"'sha256-{digest}'" for digest in sorted(digests))])
-    return "; ".join(f"{name} {value}" for name, value in {**POLICY, "script-src": scripts}.items())
+    rules = {**POLICY, **(LIVE if STORED in page else {})}
+    rules["script-src"] = " ".join([rules["script-src"], *(f"'sha256-{digest}'" for digest in sorted(digests))])
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
 
 
 def size_images(app: Sphinx, exception: Exception | None) -> None:

@@ -41,8 +41,11 @@ Then ``ck.figures.TangentLine()`` shows it; a class is found by its file's name.
 - Colours are the palette's names (``library.css``), never values; no curve differs from another by its colour alone.
 - Everything that can be dragged is a ``chart.handle``, everything else a native control: both work from the keyboard.
 - Nothing moves by itself; ``lib.player`` has a button. Numbers are shown with ``lib.readout``, which also speaks them.
+- A frame has 16 milliseconds. What takes longer goes to a Worker: ``ask = lib.worker({ model, el }, functions, "name",
+  (result) => ...)``, then ``ask(...values)``. The figure has ``aria-busy`` meanwhile, and tests wait for its end.
 - A figure with a network extends `NetworkFigure`; its weights travel as float16, up to about 100,000 of them.
-- Tests: ``tests/figures/conftest.py`` calls ``functions`` in node and shows a figure in a browser.
+- Tests: ``tests/figures/conftest.py`` calls ``functions`` in node and shows a figure in a browser;
+  ``tests/figures/waiting.py`` waits until it is drawn, by frames and not by the clock.
 '''
 
 from __future__ import annotations

@@ -231,7 +231,7 @@ function render({ model, el }) {
   };
   const more = () => {
     if (!running || !el.isConnected) return end();
-    const until = performance.now() + 25;
+    const until = performance.now() + 11;                                       // the frame stays smooth
     while (count < second && performance.now() < until) {
       level = drawn(step(level), uniform());
       samples[count++] = wave(level);

@@ -128,8 +128,12 @@ const sample = {
   gan: (w, count, random) => ganForward(w, gaussian(count, random)),
 };
 
+// log p of all places of a grid, or the VAE's bound on it
+const logProb = { flow: flowLogProb, autoregressive: autoregressiveLogProb, vae: vaeBound };
+const onGrid = (weights, prefix, strand, points, noise) => logProb[strand](lookup(weights, prefix), points, noise);
+
 const functions = { trueLogProb, flowLogProb, flowForward, autoregressiveLogProb, autoregressiveSample, vaeBound,
-  vaeDecode, ganForward, inCircle, gaussian, lookup, sample };
+  vaeDecode, ganForward, inCircle, gaussian, lookup, sample, onGrid };
 
 const STRANDS = { flow: "Flow", autoregressive: "Autoregressive", vae: "VAE", gan: "GAN" };
 const WINDOW = { x: [-2.2, 2.8], y: [-1.9, 1.9] }, GRID = [75, 57], DRAWN = 5000, RADIUS = 0.15, SHADED = 20;
@@ -175,8 +179,7 @@ function render({ model, el }) {
   const grid = cells(...WINDOW.y, GRID[1]).flatMap((y) => cells(...WINDOW.x, GRID[0]).flatMap((x) => [x, y]));
   const noise = gaussian(1000, lib.random(1));
   const first = (n) => ({ data: noise.data.subarray(0, 2 * n), shape: [n, 2] });
-  const ask = { flow: flowLogProb, autoregressive: autoregressiveLogProb,
-    vae: (w, points, most = Infinity) => vaeBound(w, points, first(Math.min(model.get("importance"), most))) };
+  const places = lib.tensor(grid, [grid.length / 2, 2]);
   const generated = new Map();                                                          // data set: many GAN samples
   const many = () => {
     const i = model.get("data");
@@ -188,14 +191,17 @@ function render({ model, el }) {
     vae: `Shading: a lower bound on the density, from at most ${SHADED} draws for each place.`,
     gan: "No shading: this model has no density to ask for. You can only draw." };
 
-  const drawShade = () => {                                                             // the root shows faint places
+  const shading = lib.worker({ model, el }, functions, "onGrid", (logs) =>              // the root shows faint places
+    shade.set(Float32Array.from(logs, (value) => Math.exp(value / 2)), ...GRID));
+  const drawShade = () => {
     const strand = model.get("strand");
     data.set(String(model.get("data")));
     choices.forEach(([name, button]) => button.set(name === strand));
     said.set(`${STRANDS[strand]}. ${shadings[strand]}`);
-    const points = lib.tensor(grid, [grid.length / 2, 2]);
-    const logs = ask[strand]?.(of(strand), points, SHADED);
-    shade.set(logs ? Float32Array.from(logs, (value) => Math.exp(value / 2)) : new Float32Array(grid.length / 2), ...GRID);
+    shading.drop();
+    const noise = first(Math.min(model.get("importance"), SHADED));
+    if (logProb[strand]) shading(weights, `${model.get("data")}.${strand}`, strand, places, noise);
+    else shade.set(new Float32Array(grid.length / 2), ...GRID);
   };
   const drawDots = () => {
     plot(dots, sample[model.get("strand")](of(model.get("strand")), model.get("points"), lib.random(model.get("seed"))));
@@ -213,8 +219,8 @@ function render({ model, el }) {
     circle.draw();
     draws.set(String(model.get("importance")));
     truth.set(lib.show(trueLogProb(model.get("means")[i], model.get("scales")[i], x, y)));
-    for (const strand of ["flow", "autoregressive"]) answers[strand].set(`= ${lib.show(ask[strand](of(strand), point)[0])}`);
-    answers.vae.set(`≥ ${lib.show(ask.vae(of("vae"), point)[0])}`);
+    for (const strand of ["flow", "autoregressive"]) answers[strand].set(`= ${lib.show(logProb[strand](of(strand), point)[0])}`);
+    answers.vae.set(`≥ ${lib.show(vaeBound(of("vae"), point, first(model.get("importance")))[0])}`);
     answers.gan.set("cannot say");
     counted.set(String(inCircle(many(), x, y, RADIUS)));
   };

@@ -12,7 +12,7 @@ function below(z) {
 }
 
 // The slope at each point: harmonic mean of the two neighbouring steps, zero where they differ in sign.
-function tangents(knots) {
+function tangentsOf(knots) {
   const steps = knots.slice(1).map((value, i) => value - knots[i]);
   return knots.map((_, i) => {
     if (i === 0) return steps[0];
@@ -20,6 +20,12 @@ function tangents(knots) {
     const [a, b] = [steps[i - 1], steps[i]];
     return a * b > 0 ? 2 * a * b / (a + b) : 0;
   });
+}
+
+let made = { knots: null };                                                             // asked thousands of times a frame
+function tangents(knots) {
+  if (made.knots !== knots) made = { knots, slopes: tangentsOf(knots) };
+  return made.slopes;
 }
 
 // g(z) and its slope.

@@ -29,6 +29,14 @@ function generate(weights, z, off = null) {
   return { maps, image: h.data.map((value) => (Math.tanh(value) + 1) / 2) };
 }
 
+// The images on the 9 x 9 tiles of the plane, row by row from the top
+function tiles(weights, corners, length) {
+  return Array.from({ length: ACROSS * ACROSS }, (_, i) => {
+    const at = [LOW + (i % ACROSS + 0.5) * TILE, HIGH - (Math.floor(i / ACROSS) + 0.5) * TILE];
+    return generate(weights, latent(corners, at, length)).image;
+  });
+}
+
 // Three draws from the prior
 function drawn(seed, size) {
   const { normal } = lib.random(seed);
@@ -37,7 +45,7 @@ function drawn(seed, size) {
 
 const meanChange = (a, b) => a.reduce((sum, value, i) => sum + Math.abs(value - b[i]), 0) / a.length;
 
-const functions = { latent, generate, drawn, meanChange };
+const functions = { latent, generate, tiles, drawn, meanChange };
 
 function render({ model, el }) {
   const weights = lib.unpackWeights(model);
@@ -51,23 +59,22 @@ function render({ model, el }) {
   left.style.flex = "1 1 20rem";
   right.style.flex = "0 1 17rem";
 
-  const tiles = document.createElement("canvas");
-  tiles.width = tiles.height = 28 * ACROSS;
+  const canvas = document.createElement("canvas");                                      // the plane, painted in a Worker
+  canvas.width = canvas.height = 28 * ACROSS;
   let painted = null, address = "";
-  const tile = () => {                                                                  // the plane, painted once for each choice
+  const paint = lib.worker({ model, el }, functions, "tiles", (images) => {
+    const context = canvas.getContext("2d"), image = context.createImageData(28, 28);
+    images.forEach((values, k) => {
+      values.forEach((value, i) => image.data.set([255 * value, 255 * value, 255 * value, 255], 4 * i));
+      context.putImageData(image, 28 * (k % ACROSS), 28 * Math.floor(k / ACROSS));
+    });
+    address = canvas.toDataURL();
+    map.draw();
+  });
+  const tile = () => {                                                                  // once for each choice
     const key = `${model.get("seed")} ${model.get("length")}`;
-    if (painted === key) return false;
+    if (painted !== key) paint(weights, corners(), model.get("length"));
     painted = key;
-    const context = tiles.getContext("2d"), image = context.createImageData(28, 28), points = corners();
-    for (let row = 0; row < ACROSS; row++) for (let column = 0; column < ACROSS; column++) {
-      const at = [LOW + (column + 0.5) * TILE, HIGH - (row + 0.5) * TILE];
-      generate(weights, latent(points, at, model.get("length"))).image.forEach((value, i) => {
-        image.data.set([255 * value, 255 * value, 255 * value, 255], 4 * i);
-      });
-      context.putImageData(image, 28 * column, 28 * row);
-    }
-    address = tiles.toDataURL();
-    return true;
   };
   const plane = lib.chart(left, { x: [LOW, HIGH], y: [LOW, HIGH], xLabel: "x: from A to B", yLabel: "y: from A to C",
     equal: true, label: "A plane through the latent space, tiled with generated images" });
@@ -133,7 +140,7 @@ function render({ model, el }) {
   const change = lib.readout(el, { label: "mean change of a pixel by the switch" });
 
   const draw = () => {
-    if (tile()) map.draw();
+    tile();
     const place = model.get("place"), z = latent(corners(), place, model.get("length"));
     const [l, m] = [model.get("layer"), model.get("chosen") - 1];
     const whole = generate(weights, z);

@@ -59,7 +59,11 @@ function scoreNoise(p, target) {
   return Math.sqrt(Math.max(squares - dot(truth, truth), 0));
 }
 
-const functions = { relaxed, samples, exact, through, quality, scoreNoise, lattice };
+// The quality of Gumbel-softmax, and that of straight-through, at the temperatures with these logarithms
+const qualities = (p, target, logs) =>
+  [false, true].map((hard) => logs.map((log) => quality(p, 10 ** log, target, hard)));
+
+const functions = { relaxed, samples, exact, through, quality, qualities, scoreNoise, lattice };
 
 function render({ model, el }) {
   const names = ["probabilities", "target", "log_temperature", "seed"], count = 1000;
@@ -115,6 +119,14 @@ function render({ model, el }) {
   const all = (values) => values.map((value) => lib.show(value)).join(", ");
 
   const grid = lib.linspace(-1, 1, 21), log = (value) => Math.log10(Math.max(value, 1e-6));
+  const judge = lib.worker({ model, el }, functions, "qualities", (curves) => {           // the last one is the slider's
+    [["soft", soft], ["hard", hard]].forEach(([name, text], i) => {
+      lines[`${name}Bias`].set(grid, curves[i].map(({ bias }) => log(bias)));
+      lines[`${name}Noise`].set(grid, curves[i].map(({ noise }) => log(noise)));
+      const { bias, noise } = curves[i].at(-1);
+      text.set(`${lib.show(bias, 3)}, ${lib.show(noise)}`);
+    });
+  });
   const redraw = lib.onFrame(() => {
     const p = third(model.get("probabilities")), target = third(model.get("target")), at = model.get("log_temperature");
     const temperature = 10 ** at, drawn = samples(p, temperature, count, model.get("seed"));
@@ -130,20 +142,11 @@ function render({ model, el }) {
     chances.set(all(p));
     means.set(all(average));
 
-    const curves = { soft: grid.map((value) => quality(p, 10 ** value, target, false)),
-      hard: grid.map((value) => quality(p, 10 ** value, target, true)) };
-    for (const name of ["soft", "hard"]) {
-      lines[`${name}Bias`].set(grid, curves[name].map(({ bias }) => log(bias)));
-      lines[`${name}Noise`].set(grid, curves[name].map(({ noise }) => log(noise)));
-    }
+    judge(p, target, [...grid, at]);
     const plain = scoreNoise(p, target), size = Math.hypot(...exact(p, target));
     lines.score.set([-1, 1], [log(plain), log(plain)]);
     lines.truth.set([-1, 1], [log(size), log(size)]);
     now.set([at, at], [-9, 9]);
-    for (const [text, straight] of [[soft, false], [hard, true]]) {
-      const { bias, noise } = quality(p, temperature, target, straight);
-      text.set(`${lib.show(bias, 3)}, ${lib.show(noise)}`);
-    }
     score.set(`0, ${lib.show(plain)}`);
   });
   redraw();

@@ -107,8 +107,16 @@ const trainingPoints = (seed, n) => data(lib.random(100 + seed), n);
 const generatedPoints = (settings, training, seed) =>
   generate(settings, training, lib.random(900 + seed), training.length);
 
+// What the table shows for a state of the figure. The ranges are kept while the training points are the same.
+let kept = { key: null };
+function verdict(state) {
+  const key = `${state.seed} ${state.points}`, training = trainingPoints(state.seed, state.points);
+  if (kept.key !== key) kept = { key, ranges: freshRanges(training, state.seed) };
+  return { judged: judge(training, generatedPoints(state, training, state.seed)), ranges: kept.ranges };
+}
+
 const functions = { data, generate, moments, frechet, radii, precisionRecall, densityCoverage, neighbourTest, copied,
-  judge, freshRanges, trainingPoints, generatedPoints };
+  judge, freshRanges, trainingPoints, generatedPoints, verdict };
 
 // ---- The figure ------------------------------------------------------------------------------------------------------
 
@@ -186,23 +194,10 @@ function render({ model, el }) {
     points: dial("points", { label: "points", min: 50, max: 400, step: 50, format: String }),
   };
 
-  let known = null;                                                                    // training points and fresh ranges
-  const show = () => {
-    const now = state(), key = `${now.seed} ${now.points}`;
-    if (known?.key !== key) {
-      const training = trainingPoints(now.seed, now.points);
-      known = { key, training, ranges: freshRanges(training, now.seed) };
-    }
-    const x = known.training, y = generatedPoints(now, x, now.seed), judged = judge(x, y);
-    const set = { x, y }[balls.get()] ?? [];
-    circles = [set, set.length ? radii(set, 3) : [], balls.get() === "y" ? "orange" : "blue"];
-    discs.draw();
-    dotsX.set(x.map(([a]) => a), x.map(([, b]) => b));
-    dotsY.set(y.map(([a]) => a), y.map(([, b]) => b));
-    handle.set(now.right, now.up);
+  const ask = lib.worker({ model, el }, functions, "verdict", ({ judged, ranges }) => {
     const outside = [];
     for (const { name, label, digits, value, range } of lines) {
-      const [low, high] = known.ranges[name], slack = 1e-9;
+      const [low, high] = ranges[name], slack = 1e-9;
       const side = judged[name] < low - slack ? "below" : judged[name] > high + slack ? "above" : "";
       value.textContent = `${lib.show(judged[name], digits)}${side === "below" ? " ▼" : side === "above" ? " ▲" : ""}`;
       Object.assign(value.style, { color: lib.colour(side ? "orange" : "ink"), fontWeight: side ? "bold" : "normal" });
@@ -210,6 +205,16 @@ function render({ model, el }) {
       if (side) outside.push(`${label} ${side}`);
     }
     say.set(outside.length ? outside.join(", ") : "none");
+  });
+  const show = () => {
+    const now = state(), x = trainingPoints(now.seed, now.points), y = generatedPoints(now, x, now.seed);
+    ask(now);
+    const set = { x, y }[balls.get()] ?? [];
+    circles = [set, set.length ? radii(set, 3) : [], balls.get() === "y" ? "orange" : "blue"];
+    discs.draw();
+    dotsX.set(x.map(([a]) => a), x.map(([, b]) => b));
+    dotsY.set(y.map(([a]) => a), y.map(([, b]) => b));
+    handle.set(now.right, now.up);
     for (const [name, control] of Object.entries(dials)) control.set(now[name]);
     const same = Object.keys(SETTINGS).find((choice) =>
       Object.entries({ ...PERFECT, ...SETTINGS[choice] }).every(([name, value]) => now[name] === value));

@@ -216,6 +216,63 @@ function watch(model, names, callback) {
   return () => { for (const name of names) model.off(`change:${name}`, callback); };
 }
 
+// What takes longer than a frame goes to a Worker, and the page stays smooth:
+//   const ask = lib.worker({ model, el }, functions, "name", (result, ...values) => { ...draw... });
+//   ask(...values);            // functions.name(...values) is computed; numbers, lists and tensors travel, functions do not
+// The figure has aria-busy meanwhile. Of what is asked meanwhile only the newest is worked on next. An answer to what was
+// asked before `ask.drop()` is thrown away. Where no Worker can be made, the main thread computes, and all else is the same.
+const SERVE = `
+onmessage = ({ data: { name, values } }) => {
+  try { postMessage({ result: functions[name](...values) }); } catch (error) { postMessage({ problem: String(error) }); }
+};`;
+
+function worker({ model, el }, functions, name, answered) {
+  let thread = null, asked = 0, dropped = 0, current = null, next = null;               // current, next: {run, values}
+  const busy = (change) => {
+    el.ckBusy = (el.ckBusy ?? 0) + change;
+    el.setAttribute("aria-busy", String(el.ckBusy > 0));
+  };
+  const finish = ({ result, problem }) => {
+    const { run, values } = current;
+    current = null;
+    try {
+      if (problem !== undefined) throw new Error(problem);
+      if (run > dropped) answered(result, ...values);
+    } finally {
+      if (next) begin();
+      busy(-1);                                                                         // last: there is no gap
+    }
+  };
+  const here = () => setTimeout(() => {
+    let answer;
+    try { answer = { result: functions[name](...current.values) }; } catch (error) { answer = { problem: String(error) }; }
+    finish(answer);
+  });
+  const refused = () => { thread.terminate(); thread = false; here(); };                // by the page's policy, say
+  const start = () => {
+    try {
+      const address = URL.createObjectURL(new Blob([model.get("_esm"), SERVE], { type: "text/javascript" }));
+      thread = new Worker(address, { type: "module" });
+      thread.onmessage = ({ data }) => { URL.revokeObjectURL(address); finish(data); };
+      thread.onerror = refused;
+    } catch { thread = false; }
+  };
+  const begin = () => {
+    [current, next] = [next, null];
+    busy(1);
+    if (thread === null) start();
+    if (thread) thread.postMessage({ name, values: current.values });
+    else here();
+  };
+  const ask = (...values) => {
+    next = { run: ++asked, values };
+    if (!current) begin();
+  };
+  ask.drop = () => { [dropped, next] = [asked, null]; };
+  el.addEventListener("ck-gone", () => { ask.drop(); if (thread) thread.terminate(); });
+  return ask;
+}
+
 // ---- Page elements ---------------------------------------------------------------------------------------------------
 
 function build(node, attributes, children) {
@@ -262,16 +319,20 @@ function frame({ model, el }) {
       news.clear();
     }, 400);
   });
-  const retheme = onFrame(() => el.dispatchEvent(new Event("ck-theme")));
+  const recolour = () => el.dispatchEvent(new Event("ck-theme"));
+  const retheme = onFrame(recolour);
   const observer = new MutationObserver(retheme);
   const attributeFilter = ["data-theme", "theme", "data-jp-theme-light"];
   for (const node of [document.documentElement, document.body]) observer.observe(node, { attributeFilter });
-  const media = matchMedia("(prefers-color-scheme: dark)");
+  const [media, paper] = [matchMedia("(prefers-color-scheme: dark)"), matchMedia("print")];
   media.addEventListener("change", retheme);
+  paper.addEventListener("change", recolour);                                           // at once: no frame comes between
   return () => {
     clearTimeout(timer);
+    el.dispatchEvent(new Event("ck-gone"));
     observer.disconnect();
     media.removeEventListener("change", retheme);
+    paper.removeEventListener("change", recolour);
   };
 }
 const onTheme = (parent, callback) => parent.closest(".coursekit-figure")?.addEventListener("ck-theme", callback);
@@ -378,6 +439,7 @@ function chart(parent, { x, y, xLabel = "", yLabel = "", height = 240, label = "
   const range = { x, y };
   const margin = { left: yLabel ? 56 : 40, right: 12, top: 8, bottom: xLabel ? 42 : 24 };
   const size = { width: 0, height: 0 };                                                 // of the inside, in pixels
+  let whole = { width: 1, height: 1 };                                                  // the chart with its margins
   const px = (value) => ((value - range.x[0]) / (range.x[1] - range.x[0])) * size.width;
   const py = (value) => (1 - (value - range.y[0]) / (range.y[1] - range.y[0])) * size.height;
   const box = add(parent, html("div", { class: "ck-chart" }));
@@ -425,6 +487,7 @@ function chart(parent, { x, y, xLabel = "", yLabel = "", height = 240, label = "
     size.height = equal ? size.width * (range.y[1] - range.y[0]) / (range.x[1] - range.x[0])
       : height - margin.top - margin.bottom;
     const total = size.height + margin.top + margin.bottom;
+    whole = { width, height: total };
     build(root, { width, height: total, viewBox: `0 0 ${width} ${total}` }, []);
     build(inside, { width: size.width, height: size.height }, []);
     drawAxes();
@@ -497,8 +560,9 @@ function chart(parent, { x, y, xLabel = "", yLabel = "", height = 240, label = "
       canvas.getContext("2d").putImageData(image, 0, 0);
     };
     onTheme(box, paint);
-    const place = () => Object.assign(canvas.style, { left: `${margin.left}px`, top: `${margin.top}px`,
-      width: `${size.width}px`, height: `${size.height}px` });
+    const share = (part, name) => `${(100 * part) / whole[name]}%`;                     // paper may shrink the chart
+    const place = () => Object.assign(canvas.style, { left: share(margin.left, "width"), top: share(margin.top, "height"),
+      width: share(size.width, "width"), height: share(size.height, "height") });
     return insert({ set(...values) { data = values; paint(); }, draw() { place(); paint(); } });
   }
 
@@ -567,7 +631,11 @@ function chart(parent, { x, y, xLabel = "", yLabel = "", height = 240, label = "
     item.visible = (state) => { node.style.display = state ? "" : "none"; };
     return item;
   }
-  const setRange = (change) => { Object.assign(range, change); redraw(); };
+  const setRange = (change) => {
+    if (Object.entries(change).every(([name, ends]) => String(range[name]) === String(ends))) return;
+    Object.assign(range, change);
+    redraw();
+  };
   new ResizeObserver(onFrame(redraw)).observe(box);
   redraw();
   return { line, area, points, custom, heatmap, handle, setRange, redraw, px, py, element: box };
@@ -575,8 +643,7 @@ function chart(parent, { x, y, xLabel = "", yLabel = "", height = 240, label = "
 
 const lib = {
   tensor, relu, leakyRelu, tanh, sigmoid, softplus, silu, logSumExp, softmax, linear, conv2d, convTranspose2d, batchNorm,
-  groupNorm, layerNorm,
-  float16ToFloat32, unpackWeights, random, clamp, linspace, show, ticks, onFrame, reducedMotion, save, watch, html, svg,
-  row, columns, note, colour, rgb, frame, onTheme, announce, slider, button, select, checkbox, readout, player, pictures,
-  chart,
+  groupNorm, layerNorm, float16ToFloat32, unpackWeights, random, clamp, linspace, show, ticks, onFrame, reducedMotion,
+  save, watch, worker, html, svg, row, columns, note, colour, rgb, frame, onTheme, announce, slider, button, select,
+  checkbox, readout, player, pictures, chart,
 };

@@ -199,18 +199,29 @@ function render({ model, el }) {
   const buttons = lib.row(el);
   const player = lib.player(buttons, { label: "Play", step: () => {
     const now = state(), begun = performance.now();
+    alone = 0;
     for (let i = 0; i < (player.running() ? 4 : 1); i++) {                               // few enough for a slow machine
       round(game, now);
-      if (performance.now() - begun > 10) break;
+      if (performance.now() - begun > 3) break;
     }
     show();
   } });
+  let alone = 0;                                                                         // steps that D still takes by itself
+  const trainAlone = () => {                                                             // some in each frame
+    const begun = performance.now();
+    for (; alone > 0 && performance.now() - begun < 5; alone--) {
+      trainDiscriminator(game, model.get("data"), model.get("discriminator_rate"));
+    }
+    show();
+    el.setAttribute("aria-busy", String(alone > 0));
+    if (alone > 0) requestAnimationFrame(trainAlone);
+  };
   lib.button(buttons, { label: "Train D alone", click: () => {
     player.stop();
-    for (let i = 0; i < 200; i++) trainDiscriminator(game, model.get("data"), model.get("discriminator_rate"));
-    show();
+    alone += 200;
+    if (alone === 200) trainAlone();
   } });
-  const restart = () => { player.stop(); game = start(model.get("seed")); show(); };
+  const restart = () => { player.stop(); alone = 0; game = start(model.get("seed")); show(); };
   lib.button(buttons, { label: "Reset", click: restart });
   lib.button(buttons, { label: "New start", click: () => change({ seed: model.get("seed") + 1 }) });
 

@@ -136,7 +136,23 @@ function level(p, u) {
   return k;
 }
 
-const functions = { run, probabilities, influence, uniform, level, mean };
+// `count` more pixels after those that are drawn, and the network's pass over the rows that matter then
+function extend(weights, before, [height, width], levels, label, seed, count) {
+  const drawn = [...before];
+  const passed = () => {
+    const rows = Math.min(height, Math.floor(drawn.length / width) + 1);
+    const values = Array.from({ length: rows * width }, (_, d) => (drawn[d] ?? 0) / (levels - 1));
+    return run(weights, values, [rows, width], label);
+  };
+  let pass = passed();
+  for (let k = 0; k < count && drawn.length < height * width; k++) {
+    drawn.push(level(probabilities(pass.logits, drawn.length), uniform(seed, drawn.length)));
+    pass = passed();
+  }
+  return { drawn, pass };
+}
+
+const functions = { run, probabilities, influence, uniform, level, mean, extend };
 
 function render({ model, el }) {
   const weights = lib.unpackWeights(model);
@@ -144,25 +160,21 @@ function render({ model, el }) {
   const pixels = height * width, CELL = 20, most = levels - 1;
   const place = (d) => `row ${Math.floor(d / width) + 1}, column ${d % width + 1}`;
 
-  // One pass of the network over the rows that matter, kept until image or label change
-  let key = null, pass = null;
-  const passed = () => {
-    const drawn = model.get("drawn"), now = `${model.get("label")} ${drawn.join("")}`;
-    if (key !== now) {
-      const rows = Math.min(height, Math.floor(drawn.length / width) + 1);
-      const values = Array.from({ length: rows * width }, (_, d) => (drawn[d] ?? 0) / most);
-      pass = run(weights, values, [rows, width], model.get("label"));
-      key = now;
-    }
-    return pass;
+  // The network runs in a Worker: its newest pass, and whether another is on its way
+  const key = (drawn, label) => `${label} ${drawn.join("")}`;
+  let known = null, waiting = false;
+  const work = lib.worker({ model, el }, functions, "extend", ({ drawn, pass }, _, before, size, most, label) => {
+    waiting = false;
+    if (key(before, label) !== key(model.get("drawn"), model.get("label"))) return draw();  // changed meanwhile
+    known = { key: key(drawn, label), pass };
+    if (drawn.length > before.length) lib.save(model, { drawn, cursor: Math.min(drawn.length, pixels - 1) });
+    else draw();
+  });
+  const extendBy = (count) => {
+    waiting = true;
+    work(weights, model.get("drawn"), [height, width], levels, model.get("label"), model.get("seed"), count);
   };
-  const add = () => {                                                                   // the next pixel; false at the end
-    const drawn = model.get("drawn"), d = drawn.length;
-    if (d >= pixels) return false;
-    const drawnNow = [...drawn, level(probabilities(passed().logits, d), uniform(model.get("seed"), d))];
-    lib.save(model, { drawn: drawnNow, cursor: Math.min(d + 1, pixels - 1) });
-    return d + 1 < pixels;
-  };
+  const forget = () => { work.drop(); waiting = false; };
 
   const [left, right] = lib.columns(el, 2);
   const root = lib.svg("svg", { viewBox: `-2 -2 ${width * CELL + 4} ${height * CELL + 4}`, tabindex: 0, role: "slider",
@@ -201,18 +213,23 @@ function render({ model, el }) {
   let frame = 0;
   const player = lib.player(controls, { label: "Draw", step: () => {
     const pace = Number(speed.get());
-    if (player.running() && pace < 1 && ++frame % Math.round(1 / pace) !== 0) return true;
-    let more = true;
-    for (let k = 0; more && k < (player.running() ? Math.max(pace, 1) : 1); k++) more = add();
-    return more;
+    if (model.get("drawn").length >= pixels) return false;
+    if (!player.running()) { forget(); extendBy(1); }
+    else if (++frame % Math.max(Math.round(1 / pace), 1) === 0 && !waiting) extendBy(Math.max(pace, 1));
+    return true;
   } });
   const speed = lib.select(controls, { label: "speed", value: "0.25", options: { 0.05: "slow", 0.25: "medium", 4: "fast" } });
   const label = lib.select(controls, { label: "digit", value: String(model.get("label")),
     options: Object.fromEntries(Array.from({ length: model.get("classes") }, (_, k) => [k, k])),
-    change: (value) => { player.stop(); lib.save(model, { label: Number(value), drawn: [], cursor: 0, seed: model.get("seed") + 1 }); } });
+    change: (value) => {
+      player.stop();
+      forget();
+      lib.save(model, { label: Number(value), drawn: [], cursor: 0, seed: model.get("seed") + 1 });
+    } });
   const edits = lib.row(el);
   const cut = (d, values) => {                                                          // keep the pixels before d
     player.stop();
+    forget();
     lib.save(model, { drawn: [...model.get("drawn").slice(0, d), ...values], seed: model.get("seed") + 1 });
   };
   const change = (d) => { if (d < model.get("drawn").length) cut(d, [(model.get("drawn")[d] + 1) % levels]); };
@@ -261,7 +278,7 @@ function render({ model, el }) {
 
   const draw = () => {
     const drawn = model.get("drawn"), d = model.get("cursor");
-    const { logits } = passed(), ready = d <= drawn.length, actual = drawn[d];
+    const ready = d <= drawn.length, actual = drawn[d];
     squares.forEach((square, k) => {
       const grey = Math.round(255 * (drawn[k] ?? 0) / most);
       square.setAttribute("fill", k < drawn.length ? `rgb(${grey} ${grey} ${grey})` : lib.colour("blue"));  // tinted: empty
@@ -270,8 +287,16 @@ function render({ model, el }) {
     for (const mark of [around, cursor]) build(mark, d);
     next.style.display = drawn.length < pixels ? "" : "none";
     build(next, Math.min(drawn.length, pixels - 1));
+    root.setAttribute("aria-valuenow", d + 1);
+    label.set(String(model.get("label")));
+    where.set(place(d));
+    if (known?.key !== key(drawn, model.get("label"))) {                                // the rest when the pass is there
+      if (!waiting) extendBy(0);
+      return;
+    }
+    const { logits } = known.pass;
     const p = ready ? probabilities(logits, d) : null;
-    const effect = ready ? influence(weights, passed(), d) : [];
+    const effect = ready ? influence(weights, known.pass, d) : [];
     const largest = effect.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9), shared = dotted.get();
     dots.forEach((dot, k) => {                                                          // full: brighter there, brighter here
       const size = shared && k < d && ready ? Math.sqrt(Math.abs(effect[k] ?? 0) / largest) * CELL * 0.38 : 0;
@@ -284,12 +309,9 @@ function render({ model, el }) {
     bars.draw();
     note.set(ready ? (actual === undefined ? "The next pixel: nothing is drawn here yet." : "What the network expected here, before it drew.")
       : "Not predicted yet: pixels before this one are missing.");
-    where.set(place(d));
     value.set(!ready ? "none yet" : actual === undefined ? "not drawn yet" : `${actual}, ${lib.show(100 * p[actual], 0)} %`);
     reach.set(ready ? String(Array.from(effect).filter((e) => Math.abs(e) > 0).length) : "none yet");
     total.set(`${lib.show(drawn.reduce((t, k, i) => t + Math.log(probabilities(logits, i)[k]), 0), 1)} nats, ${drawn.length} pixels`);
-    label.set(String(model.get("label")));
-    root.setAttribute("aria-valuenow", d + 1);
     root.setAttribute("aria-valuetext", p ? `${place(d)}: ${actual === undefined ? "not drawn" : `level ${actual}`}; probabilities ${p.map((q) => lib.show(q)).join(", ")}`
       : `${place(d)}: not predicted yet`);
   };

@@ -202,6 +202,12 @@ function render({ model, el }) {
   const curve = below.line({ colour: "orange", name: "log p(z) − sum of log-determinants" });
   const here = below.points({ colour: "orange", radius: 5, opacity: 1 });
 
+  const bend = (side, run, stage) => {
+    for (const name of ["upright", "level", "cloud"]) {
+      const points = between(run[name], stage);
+      side[name].set(xs(points), ys(points));
+    }
+  };
   let framed = null;                                                       // the flow that the right window is for
   const draw = () => {
     const i = model.get("data"), stage = Math.min(model.get("stage"), last()), z = model.get("z"), run = runs[i];
@@ -210,6 +216,7 @@ function render({ model, el }) {
     if (framed !== i) {
       const [across, up] = frameOf(run.cloud.stages[last()]);
       right.chart.setRange({ x: across, y: up });
+      bend(left, run, 0);
       framed = i;
     }
     which.set(String(i));
@@ -218,11 +225,8 @@ function render({ model, el }) {
     title.set(stage < 1e-9 ? "Before the first layer" : stage > last() - 1e-9 ? "Data x: after all layers"
       : `After ${lib.show(stage, Number.isInteger(stage) ? 0 : 1)} layers: the ${
         Math.ceil(stage - 1e-9)}. moves points ${chains[i][Math.ceil(stage - 1e-9) - 1].axis ? "up and down" : "sideways"}`);
+    bend(right, run, stage);
     for (const [side, at] of [[left, 0], [right, stage]]) {
-      for (const name of ["upright", "level", "cloud"]) {
-        const points = between(run[name], at);
-        side[name].set(xs(points), ys(points));
-      }
       const corners = between(patch, at);
       side.square.set(xs(corners), ys(corners), corners[1]);
     }

@@ -176,8 +176,13 @@ def test_it_obeys_the_keyboard(show, figure):
     page.get_by_role("slider", name="point").focus()
     page.keyboard.press("Shift+ArrowRight")
     assert answers(page)[:3] != before[:3]
-    page.get_by_role("button", name="GAN").click()
-    redrawn(page)
+    shade = "canvas => canvas.toDataURL()"
+    shades = [page.locator(".ck-chart canvas").evaluate(shade)]
+    for strand in ("Autoregressive", "VAE", "GAN"):
+        page.get_by_role("button", name=strand).click()
+        redrawn(page)
+        shades.append(page.locator(".ck-chart canvas").evaluate(shade))
+    assert len(set(shades)) == 4  # the last one is empty
     assert "no density" in page.locator(".coursekit-figure").inner_text()
     assert page.get_by_role("button", name="GAN").get_attribute("aria-pressed") == "true"
     dots = page.locator("path[stroke='var(--ck-ink)']").first

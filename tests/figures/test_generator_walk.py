@@ -113,6 +113,14 @@ def test_the_plane_and_its_lengths(call, corners):
         torch.testing.assert_close(kept, expected * math.sqrt(SIZE) / expected.norm(), rtol=1e-6, atol=1e-6)
 
 
+def test_the_tiles_on_the_corners_show_their_images(call, generator, corners):
+    script = "(w, c) => functions.tiles(w, c, 'free').map((image) => Array.from(image))"
+    tiles = torch.tensor(call(script, folded(generator), corners.tolist()))
+    assert tiles.shape == (81, 784)
+    for (row, column), corner in zip(((6, 2), (6, 6), (2, 2)), corners, strict=True):
+        torch.testing.assert_close(tiles[9 * row + column], generator(corner[None]).flatten(), rtol=1e-4, atol=1e-5)
+
+
 def test_new_corners_come_from_the_prior(call):
     drawn = torch.tensor(call("functions.drawn", 5, 4000))
     assert drawn.shape == (3, 4000) and drawn.mean().abs() < 0.04 and abs(drawn.std() - 1) < 0.04

@@ -64,6 +64,13 @@ def test_the_score_functions_noise(call, p, target):
     assert call("functions.scoreNoise", p, target) == pytest.approx(draws.var(0).sum().sqrt().item(), rel=0.02)
 
 
+def test_both_estimators_at_each_temperature(call):
+    both = call("functions.qualities", [0.5, 0.3, 0.2], [0.2, 0.7, 0.1], [-0.5, 0.25])
+    for found, hard in zip(both, (False, True), strict=True):
+        for quality, log in zip(found, (-0.5, 0.25), strict=True):
+            assert quality == call("functions.quality", [0.5, 0.3, 0.2], 10**log, [0.2, 0.7, 0.1], hard)
+
+
 def test_the_lattice_is_even(call):
     noise = torch.tensor(call("functions.lattice", 4096)).double()
     uniform = (-(-noise).exp()).exp()

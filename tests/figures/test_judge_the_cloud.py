@@ -80,13 +80,10 @@ def test_moving_one_slider_keeps_the_other_points(call):
 
 def test_what_the_text_promises(call):
     """Every second mode lost: hidden from the Frechet distance alone. Copies: too good, seen by neighbours alone."""
-    judged = (
-        "(s) => { const x = functions.trainingPoints(0, 200), y = functions.generatedPoints(s, x, 0);"
-        "return [functions.judge(x, y), functions.freshRanges(x, 0)]; }"
-    )
+    judged = "(s) => functions.verdict({ ...s, points: 200, seed: 0 })"
 
     def outside(**settings):
-        found, ranges = call(judged, {**PERFECT, **settings})
+        found, ranges = call(judged, {**PERFECT, **settings}).values()
         return {
             name: "low" if found[name] < low - 1e-9 else "high"
             for name, (low, high) in ranges.items()
@@ -101,6 +98,15 @@ def test_what_the_text_promises(call):
     narrow = outside(spread=0.3)
     assert narrow["density"] == "high" and narrow["recall"] == narrow["coverage"] == "low"
     assert "precision" not in narrow or narrow["precision"] == "high"
+
+
+def test_the_ranges_follow_the_training_points(call):
+    both = (
+        "(s) => [[1, 50], [2, 50], [1, 60]].map(([seed, points]) => [functions.verdict({ ...s, seed, points }).ranges,"
+        "functions.freshRanges(functions.trainingPoints(seed, points), seed)])"
+    )
+    for found, expected in call(both, PERFECT):
+        assert found == expected
 
 
 def cells(page):

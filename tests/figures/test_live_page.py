@@ -154,6 +154,17 @@ def test_the_site_in_light_mode_stays_light_where_the_system_is_dark(show, store
     assert page.evaluate(surface) == "rgb(255, 255, 255)"
 
 
+def test_paper_is_light_and_has_nothing_to_press(show):
+    page = show(Controls({"image": torch.tensor([[0.0, 1.0], [0.5, 0.25]])}), dark=True)
+    heat = "canvas => [...canvas.getContext('2d').getImageData(1, 0, 1, 1).data]"
+    dark = page.locator(".ck-chart canvas").evaluate(heat)
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.locator(".ck-chart canvas").evaluate(heat) != dark
+    assert page.evaluate("getComputedStyle(document.querySelector('.coursekit-figure')).color") == "rgb(27, 31, 36)"
+    assert not page.get_by_role("button", name="press").is_visible()
+    assert page.get_by_role("combobox", name="kind").is_visible()  # what is chosen stays on the paper
+
+
 def test_a_chart_follows_the_width_of_the_page(page):
     wide = page.locator(".ck-chart > .ck-plot > svg").bounding_box()["width"]
     page.set_viewport_size({"width": 360, "height": 800})

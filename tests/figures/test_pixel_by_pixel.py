@@ -87,6 +87,27 @@ def test_draws_come_as_often_as_their_probability_says(call):
     )
 
 
+def test_an_image_goes_on_as_torch_draws_it(call, network, image):
+    """Pixel after pixel, from torch's probabilities and the same uniform numbers; across the end of a row."""
+    uniforms = call("(n) => Array.from({ length: n }, (_, d) => functions.uniform(5, d))", PIXELS)
+    drawn = image[:17].tolist()
+    for d in range(17, 23):
+        x = torch.tensor(drawn + [0] * (PIXELS - d))
+        share = logits_of(network, x, 2)[d].softmax(dim=0).cumsum(0)
+        assert (share - uniforms[d]).abs().min() > 1e-3  # float32 decides alike
+        drawn.append(int((share <= uniforms[d]).sum()))
+    script = "(w, v, s) => functions.extend(w, v, s, 4, 2, 5, 6)"
+    found = call(script, unmasked(network), drawn[:17], list(SIZE))
+    assert found["drawn"] == drawn
+    x = torch.tensor(drawn + [0] * (PIXELS - 23))
+    expected = logits_of(network, x, 2)[:24].T
+    torch.testing.assert_close(found["pass"]["logits"].flatten(1)[:, :24], expected, rtol=1e-3, atol=1e-3)
+    ended = call(
+        "(w, v, s) => functions.extend(w, v, s, 4, 2, 5, 9).drawn", unmasked(network), image[:-2].tolist(), list(SIZE)
+    )
+    assert len(ended) == PIXELS
+
+
 def test_the_stored_weights_are_those_that_the_masks_leave(network):
     weights = unmasked(network)
     assert weights["0.horizontal.weight"].shape == (8, 1, 1, 4) and (weights["0.horizontal.weight"][..., -1] == 0).all()

@@ -45,7 +45,9 @@ def test_every_page_allows_its_own_scripts_and_no_others(texts):
         allowed = directives(text)
         assert allowed["default-src"] == "'none'" and allowed["connect-src"] == "'self'", name
         sources = [source for source in allowed["script-src"].split() if not source.startswith("'sha256-")]
-        assert sources == ["'self'", "blob:"], name
+        live = "vnd.jupyter.widget-state+json" in text
+        assert sources == ["'self'", *(["blob:"] if live else [])], name
+        assert allowed.get("worker-src") == ("blob:" if live else None), name
         assert "http" not in " ".join(allowed.values()), name
         # The policy stands before everything that it is to govern.
         assert text.index("Content-Security-Policy") < min(text.index("<script"), text.index("<link")), name
@@ -54,8 +56,14 @@ def test_every_page_allows_its_own_scripts_and_no_others(texts):
 def test_a_policy_names_the_digest_of_each_inline_script(publish):
     page = '<script>let a = 1;</script><script src="b.js"></script><script type="application/json">{}</script>'
     digest = base64.b64encode(hashlib.sha256(b"let a = 1;").digest()).decode()
-    assert f"script-src 'self' blob: 'sha256-{digest}';" in publish.policy(page)
+    assert f"script-src 'self' 'sha256-{digest}';" in publish.policy(page)
     assert publish.policy(page).count("sha256") == 1
+
+
+def test_modules_and_workers_of_text_are_allowed_where_live_figures_are(publish):
+    state = '<script type="application/vnd.jupyter.widget-state+json">{}</script>'
+    assert "blob:" not in publish.policy("").replace("img-src 'self' data: blob:", "")
+    assert "script-src 'self' blob:" in publish.policy(state) and "worker-src blob:" in publish.policy(state)
 
 
 def test_no_handler_stands_in_a_page(texts):

@@ -18,7 +18,8 @@ WAYS = {"wide": {"width": 1400, "height": 1000}, "phone": {"width": 360, "height
 READY = """async () => {
     await window.MathJax?.startup?.promise;
     const views = document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]').length;
-    const shown = () => document.querySelectorAll('.coursekit-figure, .live-figure-message').length;
+    const drawn = '.coursekit-figure:not([aria-busy="true"]), .live-figure-message';
+    const shown = () => document.querySelectorAll(drawn).length;
     for (let i = 0; i < 200 && shown() < views; i++) await new Promise((done) => setTimeout(done, 50));
     const images = [...document.images];
     images.forEach((image) => (image.loading = 'eager'));
