@@ -2,14 +2,16 @@
 
 _REDRAWN = """async (frames) => {
     const busy = '.coursekit-figure[aria-busy="true"]';
-    do {
-        for (let i = 0; i < frames; i++) await new Promise(requestAnimationFrame);
-    } while (document.querySelector(busy));
+    for (let calm = 0, i = 0; calm < frames; i++) {
+        if (i > 3600) throw new Error('a figure is busy without end');
+        await new Promise(requestAnimationFrame);
+        calm = document.querySelector(busy) ? 0 : calm + 1;
+    }
 }"""
 
 
 def redrawn(page, frames=2):
-    """The page, when its figures have drawn what changed: the next frame is drawn, and no Worker is at work."""
+    """The page, when its figures have drawn what changed: some frames in a row with no Worker at work."""
     page.evaluate(_REDRAWN, frames)
     return page
 
