@@ -15,7 +15,7 @@ LAB  := .venv
 SITE := .venv-book
 RUN  := $(LAB)/bin/python
 
-.PHONY: help book html pdf test lint format execute lab exercises bench wheel repository clean setup
+.PHONY: help book html pdf test lint format execute lab stills exercises bench wheel repository clean setup
 
 help: ## list the commands
 	@echo "Usage: make COMMAND"
@@ -46,6 +46,9 @@ execute: $(LAB)/.ready ## run notebooks and store normalised outputs (NOTEBOOK=b
 
 lab: $(LAB)/.ready ## open JupyterLab with everything installed
 	$(LAB)/bin/jupyter lab $(NOTEBOOK)
+
+stills: $(LAB)/.ready ## draw the still pictures of live figures, for readers without JavaScript
+	$(RUN) tools/make_stills.py $(ARGS)
 
 exercises: $(LAB)/.ready ## generate the student notebooks under exercises/ from the masters under solutions/
 	$(RUN) tools/make_exercises.py

@@ -45,6 +45,12 @@ class StoredFigure:
         """Changes with the figure's state, its code or its style."""
         return hashlib.sha256(json.dumps(self.state, sort_keys=True).encode()).hexdigest()[:8]
 
+    @property
+    def still(self) -> Path:
+        """Where its still picture is stored."""
+        name = f"{self.notebook.stem}-{self.number}-{self.digest}.webp"
+        return self.notebook.parent / "stills" / name
+
     def renewed(self) -> StoredFigure:
         """The same state with the code as it stands in the package now."""
         module, _, name = self.state["state"]["_anywidget_id"].rpartition(".")
