@@ -1,7 +1,7 @@
 """The built site in a real browser, served under a sub-path as GitHub Pages serves it.
 
 The site is `_build/html`, or the folder that COURSEKIT_SITE names; when there is none it is built first. Every page is
-visited twice, wide and light, then on a phone in the dark, and what was seen is kept for all tests.
+visited in four ways, wide and on a phone, light and dark, and what was seen is kept for all tests.
 """
 
 from __future__ import annotations
@@ -82,13 +82,17 @@ def visit(browser, address):
 
 @pytest.fixture(scope="session")
 def visits(pages, address, chromium) -> list[Visit]:
-    """Every page visited wide and light, and on a phone in the dark; two processes share them."""
+    """Every page visited wide and on a phone, light and dark; a process for each core shares them."""
+    shares = min(os.cpu_count() or 2, 4)
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.site.visiting", address, *half], cwd=ROOT, stdout=subprocess.PIPE
+            [sys.executable, "-m", "tests.site.visiting", address, *pages[first::shares]],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
         )
-        for half in (pages[::2], pages[1::2])
+        for first in range(shares)
     ]
     printed = [process.communicate()[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0]
-    return sorted((Visit(**record) for text in printed for record in json.loads(text)), key=lambda v: (v.page, v.way))
+    assert [process.returncode for process in processes] == [0] * shares
+    records = (Visit(**record) for text in printed for record in json.loads(text))
+    return sorted(records, key=lambda visit: (visit.page, visit.way, visit.dark))

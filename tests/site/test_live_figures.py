@@ -29,32 +29,25 @@ PLACES = """(figure) => [...figure.querySelectorAll('[role=slider], input, butto
 
 
 @pytest.fixture(scope="module")
-def figures(visits, visit):
-    """A function that calls ``act(page, figure)`` on each figure of the site and gives the complaints."""
-
-    def each(act) -> list[str]:
-        complaints = []
-        for path in sorted({record.page for record in visits if record.seen["figures"]}):
-            page, record = visit(path)
-            for number, figure in enumerate(page.query_selector_all(".coursekit-figure")):
-                figure.scroll_into_view_if_needed()
-                redrawn(page)
-                complaint = act(page, figure)
-                if complaint:
-                    complaints.append(f"{path}, figure {number}: {complaint}")
-            complaints += [f"{path}: {problem}" for problem in record.problems + record.foreign]
-            page.close()
-        return complaints
-
-    return each
+def complaints(visits, visit) -> dict[str, list[str]]:
+    """What each figure of the site answers to the keyboard and then to the mouse."""
+    found: dict[str, list[str]] = {name: [] for name in ACTS} | {"problems": []}
+    for path in sorted({record.page for record in visits if record.seen["figures"]}):
+        page, record = visit(path)
+        for number, figure in enumerate(page.query_selector_all(".coursekit-figure")):
+            figure.scroll_into_view_if_needed()
+            redrawn(page)
+            for name, act in ACTS.items():
+                if complaint := act(page, figure):
+                    found[name].append(f"{path}, figure {number}: {complaint}")
+        found["problems"] += [f"{path}: {problem}" for problem in record.problems + record.foreign]
+        page.close()
+    return found
 
 
-def test_keyboard(figures):
-    assert figures(_use_keyboard) == []
-
-
-def test_mouse(figures):
-    assert figures(_use_mouse) == []
+@pytest.mark.parametrize("name", ["keyboard", "mouse", "problems"])
+def test_every_figure_answers(complaints, name):
+    assert complaints[name] == []
 
 
 def _use_keyboard(page, figure) -> str | None:
@@ -100,3 +93,6 @@ def _use_mouse(page, figure) -> str | None:
         if figure.evaluate(PICTURE) != before:
             return None
     return f"{len(places)} controls, and none changes the picture"
+
+
+ACTS = {"keyboard": _use_keyboard, "mouse": _use_mouse}

@@ -1,4 +1,4 @@
-"""Every page of the site, wide and light, and on a phone in the dark."""
+"""Every page of the site, wide and on a phone, light and dark."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from tests.site.visiting import WAYS
+
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
 
 def gathered(visits, problems) -> list[str]:
     """One line for each problem that ``problems(visit)`` finds, with the page where it is."""
-    return [f"{visit.page} ({visit.way}): {problem}" for visit in visits for problem in problems(visit)]
+    return [f"{visit.name}: {problem}" for visit in visits for problem in problems(visit)]
+
+
+def test_every_page_is_seen_in_four_ways(pages, visits):
+    seen = {(visit.page, visit.way, visit.dark) for visit in visits}
+    assert seen == {(page, way, dark) for page in pages for way in WAYS for dark in (False, True)}
 
 
 def test_no_request_leaves_the_site(visits):
@@ -64,13 +71,12 @@ def test_every_live_cell_of_a_chapter_has_its_figure(visits):
             cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
             live = sum("live" in cell["metadata"].get("coursekit", {}) for cell in cells)
             if visit.seen["figures"] < live:
-                missing.append(f"{visit.page} ({visit.way}): {live} live cells, {visit.seen['figures']} figures")
+                missing.append(f"{visit.name}: {live} live cells, {visit.seen['figures']} figures")
     assert missing == []
 
 
 def test_no_page_scrolls_sideways(visits):
-    width = {"wide": 1400, "phone": 360}
-    assert [(v.page, v.way, v.seen["width"]) for v in visits if v.seen["width"] > width[v.way]] == []
+    assert [(v.name, v.seen["width"]) for v in visits if v.seen["width"] > WAYS[v.way]["width"]] == []
 
 
 def test_accessibility(visits):
