@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,7 @@ def add_links(app: Sphinx, doctree: nodes.document) -> None:
     """In a chapter, terms and the package's pages; on a package's page, the chapters that use it."""
     page, source = app.env.docname, Path(app.srcdir)
     if page.startswith("book/") and (source / f"{page}.ipynb").is_file():
+        app.env.note_dependency("book/glossary.md")
         link_first_uses(doctree, terms_of((source / "book" / "glossary.md").read_text(encoding="utf-8")), page)
         used = [name for name in packages_of(source / f"{page}.ipynb") if (source / "coursekit" / name).is_dir()]
         links = [link_to(f"autoapi/coursekit/{name}/index", page) for name in used]
@@ -107,7 +109,7 @@ def add_links(app: Sphinx, doctree: nodes.document) -> None:
         add_paragraph(doctree, "Used in the chapters", [link_to(chapter.docname, page) for chapter in users])
 
 
-def add_paragraph(doctree: nodes.document, label: str, links: list[addnodes.pending_xref]) -> None:
+def add_paragraph(doctree: nodes.document, label: str, links: Sequence[nodes.Node]) -> None:
     """A line of links at the end of the page's last section."""
     if not links:
         return
