@@ -15,7 +15,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 NOT_INSIDE = (nodes.reference, addnodes.pending_xref, nodes.literal, nodes.math, nodes.title, nodes.raw, nodes.caption)
-EVERYDAY = {"code", "mode", "bit"}  # they mean other things too: such a term is linked by whoever writes
+EVERYDAY = {"code", "mode", "bit", "mixture"}  # they mean other things too: such a term is linked by whoever writes
 GLOSSARY = re.compile(r"^:::\{glossary\}\n(.*?)^:::", re.MULTILINE | re.DOTALL)
 
 
