@@ -3,9 +3,10 @@
     ```{claims} lecture_map.yml
     ```
 
-The lecture map is a list of ``{id, kind, topic, erratum}``. What a chapter teaches or claims stands in its metadata
-(``coursekit.ids``); what it measured stands in the records that ``ck.claim`` left in its stored outputs. The page is
-made from these alone, so it cannot say more than the notebooks do.
+The lecture map is a list of ``{id, kind, topic, erratum}``. Every id must be taught by a chapter, or by the page that
+``page`` names, or be marked ``planned: true``: else the build fails. What a chapter teaches or claims stands in its
+metadata (``coursekit.ids``); what it measured stands in the records that ``ck.claim`` left in its stored outputs. The
+page is made from these alone, so it cannot say more than the notebooks do.
 """
 
 from __future__ import annotations
@@ -52,8 +53,9 @@ class Claims(SphinxDirective):
         for chapter in book:
             self.env.note_dependency(str(chapter.path.relative_to(self.env.srcdir)))
             self.check(chapter, {topic["id"] for topic in topics})
+        check_topics(topics, book)
 
-        states = Counter(state(topic["id"], book) for topic in topics)
+        states = Counter(state(topic, book) for topic in topics)
         result: list[nodes.Node] = [self.counts(states, len(topics))]
         for letter, title in SOURCES.items():
             rows = [topic for topic in topics if topic["id"].startswith(letter)]
@@ -111,22 +113,21 @@ class Claims(SphinxDirective):
         text = nodes.paragraph("", topic["topic"])
         if topic.get("erratum"):
             text += [nodes.Text(" "), badge("corrected")]
-        where: list[nodes.Node] = [nodes.paragraph("", "", self.link(chapter.docname)) for chapter in here] or [
-            nodes.paragraph("", "–")
-        ]
-        return row(name, text, where, self.backing(identifier, here))
+        pages = [chapter.docname for chapter in here] + ([topic["page"]] if "page" in topic else [])
+        where: list[nodes.Node] = [nodes.paragraph("", "", self.link(page)) for page in pages]
+        return row(name, text, where or nodes.paragraph("", "–"), self.backing(topic, here))
 
-    def backing(self, identifier: str, here: list[Chapter]) -> list[nodes.Node]:
+    def backing(self, topic: dict[str, Any], here: list[Chapter]) -> list[nodes.Node]:
         """Verdict, statement and evidence of each record; or how else the topic is covered."""
         found: list[nodes.Node] = []
         for chapter in here:
-            for record in chapter.records_of(identifier):
+            for record in chapter.records_of(topic["id"]):
                 paragraph = nodes.paragraph("", "", badge(VERDICTS.get(record["verdict"], "?")))
                 paragraph += [nodes.Text(f" {record['statement']}"), nodes.Text(": ")]
                 paragraph += nodes.inline("", record["evidence"], classes=["claim-evidence"])
                 found.append(paragraph)
         if not found:
-            found.append(nodes.paragraph("", "", badge("taught" if here else "planned")))
+            found.append(nodes.paragraph("", "", badge(state(topic, here))))
         return found
 
     def link(self, docname: str) -> addnodes.pending_xref:
@@ -144,11 +145,24 @@ class Claims(SphinxDirective):
         return reference
 
 
-def state(identifier: str, book: list[Chapter]) -> str:
+def taught(topic: dict[str, Any], book: list[Chapter]) -> bool:
+    """Whether a chapter, or a page that the topic names, teaches it."""
+    return "page" in topic or any(topic["id"] in chapter.taught + chapter.claimed for chapter in book)
+
+
+def state(topic: dict[str, Any], book: list[Chapter]) -> str:
     """``measured``, ``taught`` or ``planned``."""
-    if any(chapter.records_of(identifier) for chapter in book):
+    if any(chapter.records_of(topic["id"]) for chapter in book):
         return "measured"
-    return "taught" if any(identifier in chapter.taught + chapter.claimed for chapter in book) else "planned"
+    return "taught" if taught(topic, book) else "planned"
+
+
+def check_topics(topics: list[dict[str, Any]], book: list[Chapter]) -> None:
+    """Warn, and so fail a build with -W, where a topic is missing or is wrongly called missing."""
+    for topic in topics:
+        if taught(topic, book) == bool(topic.get("planned")):
+            wrong = "is taught, but still marked as planned" if taught(topic, book) else "is taught by no chapter"
+            logger.warning("lecture map: %s %s", topic["id"], wrong)
 
 
 def badge(text: str) -> nodes.inline:

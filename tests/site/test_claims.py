@@ -53,7 +53,8 @@ RECORD = {"id": "H13", "statement": "KL is not symmetric", "evidence": "0.7 and 
 
 def test_a_stored_record_makes_an_id_measured(extension, chapter):
     book = [chapter(["X3"], ["H13"], RECORD)]
-    assert [extension.state(name, book) for name in ("H13", "X3", "H14")] == ["measured", "taught", "planned"]
+    topics = [{"id": "H13"}, {"id": "X3"}, {"id": "H14"}, {"id": "B4", "page": "book/claims"}]
+    assert [extension.state(topic, book) for topic in topics] == ["measured", "taught", "planned", "taught"]
     assert (book[0].minutes, book[0].family) == (45, "density")
 
 
@@ -80,6 +81,23 @@ def test_a_whole_chapter_is_not_reported(extension, chapter, monkeypatch):
     monkeypatch.setattr(extension.logger, "warning", lambda *values, **rest: said.append(values))
     extension.Claims.check(None, chapter(["X3"], ["H13"], RECORD), {"H13", "X3"})
     assert said == []
+
+
+@pytest.mark.parametrize(
+    ("topic", "complaint"),
+    [
+        ({"id": "X3"}, None),
+        ({"id": "X4", "planned": True}, None),
+        ({"id": "X4", "page": "book/claims"}, None),
+        ({"id": "X4"}, "X4 is taught by no chapter"),
+        ({"id": "X3", "planned": True}, "X3 is taught, but still marked as planned"),
+    ],
+)
+def test_a_topic_that_no_chapter_teaches_is_reported(extension, chapter, monkeypatch, topic, complaint):
+    said = []
+    monkeypatch.setattr(extension.logger, "warning", lambda text, *values, **rest: said.append(text % values))
+    extension.check_topics([topic], [chapter(["X3"], ["H13"], RECORD)])
+    assert len(said) == (complaint is not None) and all(complaint in text for text in said)
 
 
 def test_every_topic_stands_on_the_page_and_the_counts_add_up(site):
