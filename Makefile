@@ -15,7 +15,7 @@ LAB  := .venv
 SITE := .venv-book
 RUN  := $(LAB)/bin/python
 
-.PHONY: help book html pdf test lint format execute lab stills exercises bench wheel repository clean setup
+.PHONY: help book html pdf test lint format execute colab lab stills exercises bench wheel repository clean setup
 
 help: ## list the commands
 	@echo "Usage: make COMMAND"
@@ -43,6 +43,9 @@ format: $(LAB)/.ready ## format code and notebooks in place
 
 execute: $(LAB)/.ready ## run notebooks and store normalised outputs (NOTEBOOK=book/density/kl-divergence.ipynb for one)
 	$(RUN) tools/execute.py $(ARGS) $(NOTEBOOK)
+
+colab: $(LAB)/.ready ## run notebooks in an empty folder, with the installed package alone (NOTEBOOK= for one)
+	$(RUN) tools/colab.py $(NOTEBOOK)
 
 lab: $(LAB)/.ready ## open JupyterLab with everything installed
 	$(LAB)/bin/jupyter lab $(NOTEBOOK)

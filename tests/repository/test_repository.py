@@ -78,6 +78,42 @@ def test_the_conda_environment_has_every_dependency():
     assert wanted | {"pytorch-cpu", "jupyter-book", "jupyterlab", "nbval"} <= names
 
 
+def test_the_conda_environment_asks_for_the_same_versions():
+    import yaml
+
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    asked = dict(re.fullmatch(r"(\S+) ?(.*)", entry).groups() for entry in listed if isinstance(entry, str))
+    stated = [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]
+    wanted = dict(re.fullmatch(r"([\w-]+)(?:\[.*\])?(.*)", requirement).groups() for requirement in stated)
+    wanted |= {"pytorch-cpu": wanted["torch"], "python": PROJECT["requires-python"]}
+    for name, versions in asked.items():
+        assert not versions or versions.startswith(wanted[name]), name
+    assert asked["pytorch-cpu"] and asked["torchvision"] and {"pip": ["--editable ."]} in listed
+
+
+LAUNCH = re.compile(
+    r"colab\.research\.google\.com/github/([\w.-]+/[\w.-]+)/blob/main/([^\s)\"']*)"
+    r"|mybinder\.org/v2/gh/([\w.-]+/[\w.-]+)/main(?:\?(?:urlpath|labpath)=([^\s)\"']*))?"
+)
+
+
+def test_launch_links_and_addresses_are_those_of_this_repository():
+    """In every text that is committed; the links of the site's pages are tested on the site."""
+    own, launched = repository.current(), 0
+    for path in tracked():
+        if path.suffix not in (".md", ".ipynb", ".yml", ".toml", ".cff", ".html") or "tests" in path.parts:
+            continue
+        text = path.read_text(encoding="utf-8")
+        for colab, notebook, binder, place in LAUNCH.findall(text):
+            launched += 1
+            assert (colab or binder) == own, path
+            target = re.sub(r"^lab/tree/|^tree/", "", (notebook or place).replace("%2F", "/"))
+            assert not target or (ROOT / target).exists(), f"{path}: {target}"
+        name = own.split("/")[1]
+        assert set(re.findall(rf"github(?:\.com)?/([\w.-]+/{re.escape(name)})\b", text)) <= {own}, path
+    assert launched > 0
+
+
 def test_help_lists_every_command():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     commands = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()
