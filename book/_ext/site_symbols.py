@@ -289,7 +289,7 @@ class NameSymbols(SphinxTransform):
                 if symbol:
                     rest.remove(symbol)
                     formula["ids"].append(symbol.anchor)
-                    entries = [("single", name, symbol.anchor, "", None) for name in symbol.names]
+                    entries = [("single", name, symbol.anchor, "main", None) for name in symbol.names]
                     formula.parent.insert(formula.parent.index(formula), addnodes.index(entries=entries))
         if rest:
             raise ValueError(f"no row shows {', '.join(symbol.latex for symbol in rest)}")
