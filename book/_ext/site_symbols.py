@@ -283,6 +283,8 @@ class NameSymbols(SphinxTransform):
         if self.env.docname != NOTATION:
             return
         rest = symbols_of(Path(self.env.doc2path(NOTATION)).read_text(encoding="utf-8"))
+        for table in self.document.findall(nodes.table):
+            table["classes"].append("symbols")
         for row in self.document.findall(nodes.row):
             for formula in list(row[0].findall(nodes.math)):
                 symbol = next((symbol for symbol in rest if symbol.latex == formula.astext()), None)
