@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import importlib
 import json
 import os
 import re
@@ -36,6 +37,16 @@ def site(unavailable) -> Path:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def extension():
+    """`extension("site_links")`: a module of the site's own Sphinx extensions, which live beside the book."""
+    pytest.importorskip("sphinx")
+    folder = str(ROOT / "book" / "_ext")
+    sys.path.insert(0, folder)
+    yield importlib.import_module
+    sys.path.remove(folder)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -15,15 +14,13 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def extension():
-    """The extensions of the site, which live beside the book."""
-    sys.path.insert(0, str(ROOT / "book" / "_ext"))
-    import site_claims
-    import site_notebooks
+def claims(extension):
+    return extension("site_claims")
 
-    site_claims.read_chapter = site_notebooks.read_chapter
-    yield site_claims
-    sys.path.remove(str(ROOT / "book" / "_ext"))
+
+@pytest.fixture(scope="module")
+def read_chapter(extension):
+    return extension("site_notebooks").read_chapter
 
 
 def notebook(taught, claimed, *records):
@@ -37,13 +34,13 @@ def notebook(taught, claimed, *records):
 
 
 @pytest.fixture
-def chapter(extension, tmp_path):
+def chapter(read_chapter, tmp_path):
     """A function that stores a notebook and reads it as a chapter."""
 
     def make(taught, claimed, *records):
         path = tmp_path / "chapter.ipynb"
         path.write_text(json.dumps(notebook(taught, claimed, *records)))
-        return extension.read_chapter("book/density/chapter", path)
+        return read_chapter("book/density/chapter", path)
 
     return make
 
@@ -51,10 +48,10 @@ def chapter(extension, tmp_path):
 RECORD = {"id": "H13", "statement": "KL is not symmetric", "evidence": "0.7 and 1.3 nats", "verdict": "holds"}
 
 
-def test_a_stored_record_makes_an_id_measured(extension, chapter):
+def test_a_stored_record_makes_an_id_measured(claims, chapter):
     book = [chapter(["X3"], ["H13"], RECORD)]
     topics = [{"id": "H13"}, {"id": "X3"}, {"id": "H14"}, {"id": "B4", "page": "book/claims"}]
-    assert [extension.state(topic, book) for topic in topics] == ["measured", "taught", "planned", "taught"]
+    assert [claims.state(topic, book) for topic in topics] == ["measured", "taught", "planned", "taught"]
     assert (book[0].minutes, book[0].family) == (45, "density")
 
 
@@ -68,18 +65,18 @@ def test_a_stored_record_makes_an_id_measured(extension, chapter):
     ],
 )
 def test_a_chapter_that_contradicts_itself_is_reported(
-    extension, chapter, monkeypatch, taught, claimed, records, complaint
+    claims, chapter, monkeypatch, taught, claimed, records, complaint
 ):
     said = []
-    monkeypatch.setattr(extension.logger, "warning", lambda text, *values, **rest: said.append(text % values))
-    extension.Claims.check(None, chapter(taught, claimed, *records), {"H13", "X3"})
+    monkeypatch.setattr(claims.logger, "warning", lambda text, *values, **rest: said.append(text % values))
+    claims.Claims.check(None, chapter(taught, claimed, *records), {"H13", "X3"})
     assert len(said) == 1 and complaint in said[0]
 
 
-def test_a_whole_chapter_is_not_reported(extension, chapter, monkeypatch):
+def test_a_whole_chapter_is_not_reported(claims, chapter, monkeypatch):
     said = []
-    monkeypatch.setattr(extension.logger, "warning", lambda *values, **rest: said.append(values))
-    extension.Claims.check(None, chapter(["X3"], ["H13"], RECORD), {"H13", "X3"})
+    monkeypatch.setattr(claims.logger, "warning", lambda *values, **rest: said.append(values))
+    claims.Claims.check(None, chapter(["X3"], ["H13"], RECORD), {"H13", "X3"})
     assert said == []
 
 
@@ -93,10 +90,10 @@ def test_a_whole_chapter_is_not_reported(extension, chapter, monkeypatch):
         ({"id": "X3", "planned": True}, "X3 is taught, but still marked as planned"),
     ],
 )
-def test_a_topic_that_no_chapter_teaches_is_reported(extension, chapter, monkeypatch, topic, complaint):
+def test_a_topic_that_no_chapter_teaches_is_reported(claims, chapter, monkeypatch, topic, complaint):
     said = []
-    monkeypatch.setattr(extension.logger, "warning", lambda text, *values, **rest: said.append(text % values))
-    extension.check_topics([topic], [chapter(["X3"], ["H13"], RECORD)])
+    monkeypatch.setattr(claims.logger, "warning", lambda text, *values, **rest: said.append(text % values))
+    claims.check_topics([topic], [chapter(["X3"], ["H13"], RECORD)])
     assert len(said) == (complaint is not None) and all(complaint in text for text in said)
 
 
@@ -109,11 +106,11 @@ def test_every_topic_stands_on_the_page_and_the_counts_add_up(site):
     assert int(counts["topics"]) == len(topics) == sum(int(counts[name]) for name in ("measured", "taught", "planned"))
 
 
-def test_every_record_of_the_book_is_shown(extension, site):
+def test_every_record_of_the_book_is_shown(read_chapter, site):
     page = re.sub(r"\s+", " ", (site / "book" / "claims.html").read_text(encoding="utf-8"))
     for path in sorted((ROOT / "book").glob("*/*.ipynb")):
         docname = path.relative_to(ROOT).with_suffix("").as_posix()
         if not (site / f"{docname}.html").is_file():
             continue
-        for record in extension.read_chapter(docname, path).records:
+        for record in read_chapter(docname, path).records:
             assert f">{record['verdict']}</span>" in page and record["id"] in page

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -118,9 +117,8 @@ def test_the_notes_stand_in_a_second_window_and_follow(lecture):
     notes.close()
 
 
-def test_notes_belong_to_the_section_that_their_cell_opens_or_stands_in():
-    sys.path.insert(0, str(ROOT / "book" / "_ext"))
-    from site_lecture import notes_of
+def test_notes_belong_to_the_section_that_their_cell_opens_or_stands_in(extension):
+    notes_of = extension("site_lecture").notes_of
 
     def cell(kind, source, notes=None):
         return {"cell_type": kind, "source": source, "metadata": {"coursekit": {"notes": notes}} if notes else {}}
@@ -141,4 +139,3 @@ def test_notes_belong_to_the_section_that_their_cell_opens_or_stands_in():
         "second": ["open"],
         "third": ["stay"],
     }
-    sys.path.remove(str(ROOT / "book" / "_ext"))

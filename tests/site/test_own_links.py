@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def links():
-    """The extension, which lives beside the book."""
-    pytest.importorskip("sphinx")
-    sys.path.insert(0, str(ROOT / "book" / "_ext"))
-    import site_links
-
-    yield site_links
-    sys.path.remove(str(ROOT / "book" / "_ext"))
+def links(extension):
+    return extension("site_links")
 
 
 def document(*content):

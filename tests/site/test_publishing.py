@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import sys
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,13 +19,8 @@ BASE = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["sphin
 
 
 @pytest.fixture(scope="module")
-def publish():
-    """The extension, which lives beside the book."""
-    sys.path.insert(0, str(ROOT / "book" / "_ext"))
-    import site_publish
-
-    yield site_publish
-    sys.path.remove(str(ROOT / "book" / "_ext"))
+def publish(extension):
+    return extension("site_publish")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -22,19 +21,18 @@ LETTER = re.compile(r"\\(?:mathcal|mathbb|mathrm|operatorname)\{\w+\}|\\(?:[a-z]
 
 
 @pytest.fixture(scope="module")
-def site_symbols():
-    """The extension, which lives beside the book."""
-    pytest.importorskip("sphinx")
-    sys.path.insert(0, str(ROOT / "book" / "_ext"))
-    import site_symbols
-
-    yield site_symbols
-    sys.path.remove(str(ROOT / "book" / "_ext"))
+def site_symbols(extension):
+    return extension("site_symbols")
 
 
 @pytest.fixture(scope="module")
-def table(site_symbols):
-    return site_symbols.symbols_of((ROOT / "book" / "notation.md").read_text(encoding="utf-8"))
+def symbol_table(extension):
+    return extension("symbol_table")
+
+
+@pytest.fixture(scope="module")
+def table(symbol_table):
+    return symbol_table.symbols_of((ROOT / "book" / "notation.md").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +47,8 @@ def formulas() -> dict[str, list[str]]:
     return found
 
 
-def names(site_symbols, latex, table):
-    return [symbol.latex for symbol, _, _ in site_symbols.uses(latex, table)]
+def names(symbol_table, latex, table):
+    return [symbol.latex for symbol, _, _ in symbol_table.uses(latex, table)]
 
 
 @pytest.mark.parametrize(
@@ -77,18 +75,18 @@ def names(site_symbols, latex, table):
         (r"w", None),
     ],
 )
-def test_a_whole_formula_is_a_symbol_or_none(site_symbols, table, formula, symbol):
-    found = site_symbols.is_symbol(formula, table)
+def test_a_whole_formula_is_a_symbol_or_none(symbol_table, table, formula, symbol):
+    found = symbol_table.is_symbol(formula, table)
     assert (found and found.latex) == symbol
 
 
-def test_symbols_are_found_inside_formulas(site_symbols, table):
+def test_symbols_are_found_inside_formulas(symbol_table, table):
     found = r"\log p_\theta(x) \ge \mathbb{E}_{q_\phi(z \mid x)}\big[\log p_\theta(x \mid z)\big] - \lambda n_k"
-    assert names(site_symbols, found, table) == [
+    assert names(symbol_table, found, table) == [
         r"\log", r"p_\theta(x)", r"\mathbb{E}_{p}[f(x)]", r"q_\phi(z \mid x)", r"\log", r"p_\theta(x \mid z)",
         r"\lambda",
     ]  # fmt: skip
-    assert names(site_symbols, r"\sum_{k=1}^{K} \pi_k \mathcal{N}(x; \mu_k, \Sigma_k)", table) == [
+    assert names(symbol_table, r"\sum_{k=1}^{K} \pi_k \mathcal{N}(x; \mu_k, \Sigma_k)", table) == [
         "K", r"\pi_k", r"\mathcal{N}(x; \mu, \Sigma)", "x", r"\mu", r"\Sigma",
     ]  # fmt: skip
 
@@ -110,11 +108,12 @@ def test_the_first_formula_is_linked_and_the_rest_are_listed(site_symbols, table
 
 
 def test_a_letter_with_another_meaning_in_a_chapter_is_left_alone(site_symbols, table):
-    own = {symbol.latex for symbol in site_symbols.symbols_for("book/autoregressive/wavenet", ROOT)}
-    assert r"\mu" not in own and r"\sigma" in own
-    for page, letters in site_symbols.ELSEWHERE.items():
-        assert (ROOT / f"{page}.ipynb").is_file(), page
-        assert set(letters.split()) <= {symbol.latex for symbol in table}, page
+    wavenet = ROOT / "book" / "autoregressive" / "wavenet.ipynb"
+    shared = {symbol.latex for symbol in site_symbols.symbols_for(wavenet, ROOT)}
+    assert r"\mu" not in shared and r"\sigma" in shared
+    for path in ROOT.glob("book/*/*.ipynb"):
+        own = json.loads(path.read_text(encoding="utf-8"))["metadata"]["coursekit"].get("own_symbols", [])
+        assert set(own) <= {symbol.latex for symbol in table}, path
 
 
 def test_every_address_is_its_own_and_stays(table):
@@ -123,27 +122,27 @@ def test_every_address_is_its_own_and_stays(table):
     assert {"symbol-x", "symbol-q-phi-z-mid-x", "symbol-K", "symbol-k", "symbol-cal-L-x"} <= set(anchors)
 
 
-def test_a_row_that_cannot_be_read_is_reported(site_symbols):
+def test_a_row_that_cannot_be_read_is_reported(symbol_table):
     with pytest.raises(ValueError, match="not a row of symbols"):
-        site_symbols.symbols_of("| $p$, $P$ | p | both |")
+        symbol_table.symbols_of("| $p$, $P$ | p | both |")
 
 
-def test_every_symbol_of_the_table_is_used(site_symbols, table, formulas):
+def test_every_symbol_of_the_table_is_used(site_symbols, symbol_table, table, formulas):
     used = set()
     for page, own in formulas.items():
-        symbols = site_symbols.symbols_for(page, ROOT)
-        used |= {symbol.latex for formula in own for symbol, _, _ in site_symbols.uses(formula, symbols)}
+        symbols = site_symbols.symbols_for(ROOT / f"{page}.ipynb", ROOT)
+        used |= {symbol.latex for formula in own for symbol, _, _ in symbol_table.uses(formula, symbols)}
     assert [symbol.latex for symbol in table if symbol.latex not in used] == []
 
 
-def test_what_three_chapters_use_stands_in_the_table(site_symbols, table, formulas):
+def test_what_three_chapters_use_stands_in_the_table(symbol_table, table, formulas):
     chapters = defaultdict(set)
     for page, own in formulas.items():
         for formula in own:
-            for token in site_symbols.tokens_of(formula):
+            for token in symbol_table.tokens_of(formula):
                 if LETTER.fullmatch(token):
                     chapters[token].add(page)
-    known = {token for symbol in table for token in site_symbols.tokens_of(symbol.latex)}
+    known = {token for symbol in table for token in symbol_table.tokens_of(symbol.latex)}
     assert {token: sorted(pages) for token, pages in chapters.items() if len(pages) > 2 and token not in known} == {}
 
 
