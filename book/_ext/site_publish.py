@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import sphinx_sitemap
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
+from sphinx.util.index_entries import split_index_msg
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,8 @@ STORED = 'type="application/vnd.jupyter.widget-state+json"'
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)(?P<attributes>[^>]*)>(?P<text>.*?)</script>", re.DOTALL)
 IMAGE = re.compile(r'<img (?=[^>]*\bsrc="(?P<file>[^":]*_images/[^":]*\.png)")[^>]*>')
 CHARSET = re.compile(r'<meta charset="utf-8" ?/?>')
+SCRIPT = re.compile(r'<script(?P<attributes>[^>]*) src="(?P<file>[^"]*)">\s*</script>\s*')
+SEARCH = ("searchtools.js", "language_data.js", "searchindex.js")
 ADDRESSES = "book/addresses.txt"
 
 
@@ -75,6 +79,49 @@ def with_size(folder: Path, tag: re.Match[str]) -> str:
     with file.open("rb") as picture:
         width, height = struct.unpack(">16x2I", picture.read(24))
     return f'<img loading="lazy" decoding="async" width="{width}" height="{height}" {tag[0][5:]}'
+
+
+def free_the_text(app: Sphinx, exception: Exception | None) -> None:
+    """Let no page wait for scripts before it shows its text.
+
+    The theme loads the search's index on every page, for an option that is off here. All other scripts of files run
+    in their order when the text stands; only the one whose variable the page's inline scripts use cannot wait.
+    """
+    if exception is not None or app.builder.format != "html":
+        return
+    for path in Path(app.outdir).rglob("*.html"):
+        page = path.read_text(encoding="utf-8")
+        freed = SCRIPT.sub(functools.partial(deferred, path.name == "search.html"), page)
+        if freed != page:
+            path.write_text(freed, encoding="utf-8")
+
+
+def deferred(searches: bool, tag: re.Match[str]) -> str:
+    """The tag of a script, which runs when the page is parsed; nothing for the search's, unless the page searches."""
+    name = Path(urlsplit(tag["file"]).path).name
+    if name in SEARCH and not searches:
+        return ""
+    if name == "documentation_options.js" or re.search(r"\b(defer|async|module)\b", tag["attributes"]):
+        return tag[0]
+    return tag[0].replace("<script", "<script defer", 1)
+
+
+def keep_index_entries(app: Sphinx) -> list[Any]:
+    """Give the search the terms of all pages. By itself it has those of the pages that were written anew."""
+    for page, entries in app.env.get_domain("index").entries.items():
+        terms = {(term, place, main) for kind, text, place, main, _ in entries for term in split_index_msg(kind, text)}
+        app.env._search_index_index_entries[page] = sorted(terms)
+    return []  # no pages to add
+
+
+def list_all_pages(app: Sphinx, exception: Exception | None) -> None:
+    """Give the sitemap all pages: by itself it has those that were written anew."""
+    if exception is not None or app.builder.format != "html":
+        return
+    while not app.sitemap_links.empty():
+        app.sitemap_links.get()
+    for page in sorted(app.env.found_docs):
+        sphinx_sitemap.add_html_link(app, page, "", {}, None)
 
 
 def mend_plurals(app: Sphinx, exception: Exception | None) -> None:
@@ -129,6 +176,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", name_the_site)
     app.connect("env-check-consistency", check_addresses)
     app.connect("build-finished", size_images)
+    app.connect("html-collect-pages", keep_index_entries)
+    app.connect("build-finished", list_all_pages, priority=400)  # before the sitemap is written
+    app.connect("build-finished", free_the_text)
     app.connect("build-finished", mend_plurals)
     app.connect("build-finished", write_policies, priority=900)  # after all that changes a page
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

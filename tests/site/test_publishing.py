@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import partial
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
@@ -68,6 +69,51 @@ def test_the_sitemap_lists_the_pages(site, pages):
     tree = ElementTree.parse(site / "sitemap.xml")
     listed = {place.text for place in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")}
     assert listed == {BASE + page for page in pages if page not in ("search.html", "genindex.html")}
+
+
+def test_no_page_waits_for_scripts_or_carries_the_index_of_the_search(texts):
+    for name, text in texts.items():
+        tags = re.findall(r'<script([^>]*) src="([^"]*)"', text)
+        waits = [file for attributes, file in tags if not re.search(r"\b(defer|module)\b", attributes)]
+        assert [Path(urlsplit(file).path).name for file in waits] == ["documentation_options.js"], name
+        assert any("searchindex.js" in file for _, file in tags) == (name == "search.html"), name
+
+
+def test_a_script_that_others_need_keeps_its_place(publish):
+    page = (
+        '<script src="_static/documentation_options.js?v=1"></script> <script data-a="b" src="a.js"></script>'
+        '<script src="../searchindex.js"></script><script async src="c.js"></script><script>let d;</script>'
+    )
+    kept = page.replace('<script data-a="b" src', '<script defer data-a="b" src')
+    assert publish.SCRIPT.sub(partial(publish.deferred, True), page) == kept.replace(
+        '<script src="../searchindex.js">', '<script defer src="../searchindex.js">'
+    )
+    assert publish.SCRIPT.sub(partial(publish.deferred, False), page) == kept.replace(
+        '<script src="../searchindex.js"></script>', ""
+    )
+
+
+def test_a_rebuild_of_one_page_forgets_no_other(publish, tmp_path):
+    from sphinx.application import Sphinx
+
+    (tmp_path / "conf.py").write_text('extensions = ["sphinx_sitemap"]\nhtml_baseurl = "https://a.test/"\n')
+    (tmp_path / "index.rst").write_text("Front\n=====\n\n.. toctree::\n\n   words\n")
+    (tmp_path / "words.rst").write_text("Words\n=====\n\n.. glossary::\n\n   entropy\n      A mean.\n")
+
+    def build() -> tuple[set[str], str]:
+        app = Sphinx(tmp_path, tmp_path, tmp_path / "out", tmp_path / "trees", "html", status=None)
+        app.connect("html-collect-pages", publish.keep_index_entries)
+        app.connect("build-finished", publish.list_all_pages, priority=400)
+        app.build()
+        links = re.findall(r"<loc>([^<]*)</loc>", (tmp_path / "out" / "sitemap.xml").read_text())
+        index = (tmp_path / "out" / "searchindex.js").read_text()
+        return set(links), re.search(r'"indexentries": ?(\{[^}]*\})', index)[1]
+
+    links, terms = build()
+    assert {"https://a.test/en/index.html", "https://a.test/en/words.html"} <= links and "entropy" in terms
+    (tmp_path / "index.rst").write_text("Front page\n==========\n\n.. toctree::\n\n   words\n")
+    again, terms_again = build()
+    assert {link for link in links if "index" in link or "words" in link} <= again and terms_again == terms
 
 
 def test_a_shared_link_has_a_title_an_address_and_a_picture(site, texts):
