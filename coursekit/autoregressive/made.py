@@ -12,7 +12,7 @@ from torch.nn.functional import linear
 
 from coursekit.autoregressive.base import Autoregressive
 from coursekit.autoregressive.masks import hidden_degrees, made_masks
-from coursekit.autoregressive.staircase import masked_linear, reach_of
+from coursekit.autoregressive.staircase import Reach, masked_linear, reach_of
 
 
 class MADE(Autoregressive):
@@ -59,7 +59,7 @@ class MADE(Autoregressive):
         sizes = [self.dimensions, *hidden, self.dimensions * self.outputs]
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
         masks = [made_masks(order, hidden) for order in self.orderings]
-        self.reaches: list[list[list[int]]] = []  # of each layer's masks
+        self.reaches: list[list[Reach]] = []  # of each layer's masks
         for i in range(len(self.layers)):
             distinct = masks if i in (0, len(hidden)) else masks[:1]  # hidden units have the same degrees in any order
             mask = torch.stack([of_order[i] for of_order in distinct]).float()  # (M or 1, outputs, inputs)
@@ -157,7 +157,7 @@ class MADE(Autoregressive):
         masks = [self.get_buffer(f"mask_{i}") for i in range(len(self.layers))]
         return [mask[(self.ordering or 0) % len(mask)] for mask in masks]
 
-    def _reaches(self) -> list[list[int]]:
+    def _reaches(self) -> list[Reach]:
         return [reaches[(self.ordering or 0) % len(reaches)] for reaches in self.reaches]
 
     def _weights(self) -> list[Tensor]:
