@@ -1,8 +1,8 @@
 for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());
 
-// A box that scrolls sideways (a wide formula, table or output) must be reachable by keyboard; one that fits must not be
-// a stop for nothing. Formulas are boxes once MathJax has set them, and all change with the width of the window.
-const BOXES = 'mjx-container[display="true"], .cell_output .output, .pst-scrollable-table-container';
+// A box that scrolls sideways (a wide formula, table, picture or output) must be reachable by keyboard; one that fits
+// must not be a stop for nothing. Formulas are boxes once MathJax has set them, and all change with the window's width.
+const BOXES = 'mjx-container[display="true"], .cell_output :is(.output, figure), .pst-scrollable-table-container';
 
 function mark() {
   for (const box of document.querySelectorAll(BOXES)) {
