@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 import coursekit.figures as figures
-from tests.figures.waiting import redrawn, spoken
+from tests.figures.waiting import place, redrawn, spoken
 
 FIRST = dict(decoder="linear", x=1.5, noise=0.4, q_mean=0.2, q_width=0.6)
 STATES = [
@@ -93,7 +93,7 @@ def test_moving_q_trades_the_parts_and_keeps_their_sum(show):
     page = show(figures.BoundGap())
     before = readouts(page)
     handle = page.get_by_role("slider", name="mean of q")
-    box = handle.bounding_box()
+    box = place(page, handle)
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()

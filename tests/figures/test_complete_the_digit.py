@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 import coursekit.figures as figures
 from coursekit.autoregressive import MADE
 from coursekit.figures.complete_the_digit import packed
-from tests.figures.waiting import redrawn, until
+from tests.figures.waiting import place, redrawn, until
 
 EVENT = (1, 14, 14)
 
@@ -193,7 +193,7 @@ def test_a_stroke_of_the_pointer_draws(show, figure):
     page = show(figure)
     page.get_by_role("button", name="Clear").click()
     assert not on_board(page).any()
-    box = board(page).bounding_box()
+    box = place(page, board(page))
     step = box["width"] / 14
     page.mouse.move(box["x"] + 3.5 * step, box["y"] + 2.5 * step)
     page.mouse.down()

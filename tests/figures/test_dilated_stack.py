@@ -6,7 +6,7 @@ import torch
 import coursekit.figures as figures
 from coursekit import data
 from coursekit.autoregressive import WaveNet
-from tests.figures.waiting import redrawn
+from tests.figures.waiting import place, redrawn
 
 DILATIONS = (1, 2, 4, 1, 2)
 
@@ -122,7 +122,7 @@ def test_sliders_and_keys_change_what_is_lit(show, figure):
 
 def test_a_click_chooses_the_output(show, figure):
     page = show(figure)
-    box = page.locator(".ck-chart svg svg").first.bounding_box()
+    box = place(page, page.locator(".ck-chart svg svg").first)
     page.mouse.click(box["x"] + box["width"] * (20 + 0.7) / 32.4, box["y"] + box["height"] / 2)
     redrawn(page)
     assert page.get_by_role("slider", name="chosen output").get_attribute("aria-valuenow") == "20"

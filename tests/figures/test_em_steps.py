@@ -8,7 +8,7 @@ import torch
 import coursekit.figures as figures
 from coursekit.density import GaussianMixture
 from coursekit.density.gaussian_mixture import THINNEST
-from tests.figures.waiting import redrawn
+from tests.figures.waiting import place, redrawn
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_points_are_placed_by_mouse_and_by_keyboard(show):
     note = page.locator(".ck-note")
     assert note.inner_text().startswith("0 points: place at least 4")
     ground = page.locator(".ck-chart rect")
-    box = ground.bounding_box()
+    box = place(page, ground)
     for across, up in ((0.2, 0.3), (0.3, 0.6), (0.7, 0.2)):
         page.mouse.click(box["x"] + across * box["width"], box["y"] + up * box["height"])
         redrawn(page)

@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Categorical, MixtureSameFamily, Normal, kl_divergence
 
 import coursekit.figures as figures
-from tests.figures.waiting import redrawn, spoken
+from tests.figures.waiting import place, redrawn, spoken
 
 STATES = [
     dict(p_mean=-1.0, p_width=1.0, q_mean=1.5, q_width=1.5, modes=1, separation=3.0),
@@ -92,7 +92,7 @@ def test_a_handle_follows_the_mouse(show):
     page = show(figures.GaussianDivergences())
     before = readouts(page)
     handle = page.get_by_role("slider", name="mean of Q")
-    box = handle.bounding_box()
+    box = place(page, handle)
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
@@ -105,7 +105,7 @@ def test_a_handle_follows_the_mouse(show):
     state = STATES[0] | dict(q_mean=moved)
     assert [float(text.split()[0]) for text in after] == pytest.approx(quadrature(*distributions(state)), abs=2e-3)
     assert after != before
-    box = handle.bounding_box()
+    box = place(page, handle)
     page.mouse.move(box["x"] + 5, box["y"] + 20, steps=3)  # released: passing over it moves it no more
     page.mouse.move(box["x"] + 30, box["y"] + 20, steps=3)
     redrawn(page)

@@ -9,7 +9,7 @@ from torch import nn
 import coursekit.figures as figures
 from coursekit.adversarial import DCGANGenerator, Rules
 from coursekit.figures.generator_walk import folded
-from tests.figures.waiting import redrawn
+from tests.figures.waiting import place, redrawn
 
 SIZE = 6
 
@@ -172,7 +172,7 @@ def test_it_shows_the_image_at_its_point_and_the_keys_move_it(show, generator, c
 
 def test_a_click_brings_the_point(show, figure):
     page = show(figure)
-    box = page.locator(".ck-chart image").first.bounding_box()
+    box = place(page, page.locator(".ck-chart image").first)
     page.mouse.click(box["x"] + box["width"] * (1 + 0.625) / 2.25, box["y"] + box["height"] * (1.625 - 0) / 2.25)
     x, y = (float(value) for value in readout(page, "place").strip("()").split(","))
     assert x == pytest.approx(1, abs=0.02) and y == pytest.approx(0, abs=0.02)

@@ -8,7 +8,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent, MultivariateNormal
 
 import coursekit.figures as figures
-from tests.figures.waiting import redrawn, spoken
+from tests.figures.waiting import place, redrawn, spoken
 
 LABELS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 
@@ -133,7 +133,7 @@ def test_the_arrow_keys_move_the_code_both_ways(show, decoder, figure):
 def test_the_mouse_drags_the_code_and_a_click_brings_it(show, figure):
     page = show(figure)
     handle = page.get_by_role("slider", name="code z")
-    box = handle.bounding_box()
+    box = place(page, handle)
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()

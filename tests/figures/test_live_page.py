@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 
 import coursekit.figures as figures
 from coursekit.figures.base import LiveFigure, NetworkFigure, compose
-from tests.figures.waiting import redrawn, until
+from tests.figures.waiting import place, redrawn, until
 
 SCRIPT = """
 const functions = {};
@@ -92,7 +92,7 @@ def test_a_handle_in_the_plane(page):
         page.keyboard.press(key)
     assert state(page) == "0.1 0.9"
     assert handle.get_attribute("aria-valuetext") == "0.10, 0.90"
-    box = handle.bounding_box()
+    box = place(page, handle)
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(890, 890, steps=3)
@@ -106,7 +106,7 @@ def test_a_finger_drags_a_handle(show):
     page.set_viewport_size({"width": 360, "height": 500})  # so that the page could scroll
     handle = page.get_by_role("slider", name="mean of Q")
     redrawn(page)
-    box = handle.bounding_box()
+    box = place(page, handle)
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     session = page.context.new_cdp_session(page)
     touch = lambda kind, points: session.send(  # noqa: E731
@@ -166,10 +166,10 @@ def test_paper_is_light_and_has_nothing_to_press(show):
 
 
 def test_a_chart_follows_the_width_of_the_page(page):
-    wide = page.locator(".ck-chart > .ck-plot > svg").bounding_box()["width"]
+    wide = place(page, page.locator(".ck-chart > .ck-plot > svg"))["width"]
     page.set_viewport_size({"width": 360, "height": 800})
     redrawn(page)
-    assert page.locator(".ck-chart > .ck-plot > svg").bounding_box()["width"] < min(wide, 360)
+    assert place(page, page.locator(".ck-chart > .ck-plot > svg"))["width"] < min(wide, 360)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 

@@ -6,7 +6,7 @@ import torch
 import coursekit.figures as figures
 from coursekit.autoregressive import GatedPixelCNN
 from coursekit.figures.pixel_by_pixel import unmasked
-from tests.figures.waiting import redrawn, until
+from tests.figures.waiting import place, redrawn, until
 
 SIZE, LEVELS = (6, 7), 4
 PIXELS = SIZE[0] * SIZE[1]
@@ -174,7 +174,7 @@ def test_a_changed_pixel_drops_what_follows(show, figure, image):
     page.keyboard.press("End")
     page.keyboard.press("ArrowDown")
     assert readout(page, "its level") == "none yet"
-    area = cursor(page).bounding_box()
+    area = place(page, cursor(page))
     unit = area["width"] / (SIZE[1] * 20 + 4)
     page.mouse.click(area["x"] + unit * (2 + 2.5 * 20), area["y"] + unit * (2 + 10))
     assert readout(page, "pixel at the cursor") == "row 1, column 3"

@@ -7,7 +7,7 @@ import torch
 
 import coursekit.figures as figures
 from coursekit.autoregressive import DiagonalBiLSTM, PixelCNN, RasterLSTM, RowLSTM, pixelrnn
-from tests.figures.waiting import redrawn
+from tests.figures.waiting import place, redrawn
 
 HEIGHT, WIDTH = 6, 9
 PIXELS = [(5, 4), (3, 0), (4, 8), (2, 6), (0, 5), (0, 0)]
@@ -114,7 +114,7 @@ def test_the_pixel_moves_by_keyboard_and_pointer(show, call):
         page.keyboard.press("ArrowRight")
     assert readouts(page)[:2] == expected(call, row=4, column=12)
     picture = page.locator("svg[aria-label^='The pixels']")
-    box = picture.bounding_box()
+    box = place(page, picture)
     picture.click(position={"x": box["width"] * 2.5 / 13, "y": box["height"] * 8.5 / 13})
     redrawn(page)
     assert pixel.get_attribute("aria-valuetext") == "row 9, column 3"

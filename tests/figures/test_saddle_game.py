@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import softplus
 
 import coursekit.figures as figures
-from tests.figures.waiting import redrawn, until
+from tests.figures.waiting import place, redrawn, until
 
 POINTS = [(1.0, 0.5), (-0.7, 2.0), (0.0, -1.2), (2.5, 2.5)]
 
@@ -108,7 +108,7 @@ def test_the_start_moves_by_mouse_and_keyboard_and_the_choices_change_the_fate(s
     page.keyboard.press("ArrowUp")
     redrawn(page)
     assert handle.get_attribute("aria-valuetext") == "1.10, 0.60"
-    box = handle.bounding_box()
+    box = place(page, handle)
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()

@@ -29,3 +29,10 @@ def spoken(page, text):
     """What the live region says once it says ``text``: it speaks when the hand is still."""
     page.get_by_role("status").filter(has_text=text).wait_for(state="attached")
     return page.get_by_role("status").inner_text()
+
+
+def place(page, locator):
+    """Where ``locator`` stands, {x, y, width, height}: what a figure draws anew may be gone while it is measured."""
+    boxes = []
+    until(page, lambda: boxes.append(locator.bounding_box()) or boxes[-1])
+    return boxes[-1]
