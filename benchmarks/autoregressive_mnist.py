@@ -100,7 +100,7 @@ def main() -> None:
         if getattr(options, name) is None:
             setattr(options, name, default)
     options.units = options.units or [2000 if options.budget == "quick" else 3000]
-    options.width = options.width or (16 if options.budget == "quick" else 32)
+    options.width = options.width or (32 if (options.model, options.budget) == ("pixelcnn", "full") else 16)
 
     digits = ck.data.mnist("bundled" if options.budget == "quick" else "full", binarise="dynamic")
     torch.manual_seed(0)

@@ -8,7 +8,7 @@ compiler) makes its many small operations faster.
 Steps: zuko's RealNVP and neural spline flow (couplings) against ours, with networks of the same shape, so of equally
 many parameters; the two ways alternate, with the same fused Adam, and medians are compared.
 
-Run: make bench BENCH=benchmarks/flows.py        (15 CPU minutes, one thread; --steps alone: half a minute)
+Run: make bench BENCH=benchmarks/flows.py ARGS=--compile     (7 CPU minutes, one thread; --steps alone: half a minute)
 """
 
 from __future__ import annotations

@@ -60,15 +60,21 @@ def policy(page: str) -> str:
     return "; ".join(f"{name} {value}" for name, value in rules.items())
 
 
-def size_images(app: Sphinx, exception: Exception | None) -> None:
-    """Say how large each picture is, so that the text does not jump when it comes, and load it when it is near."""
+def finish_pages(app: Sphinx, exception: Exception | None) -> None:
+    """Let a page show its text at once, and keep it where it is: no script is waited for, each picture has its size.
+
+    The theme loads the search's index on every page, for an option that is off here. All other scripts of files run
+    in their order when the text stands; only the one whose variable the page's inline scripts use cannot wait.
+    Pictures load when they are near.
+    """
     if exception is not None or app.builder.format != "html":
         return
     for path in Path(app.outdir).rglob("*.html"):
         page = path.read_text(encoding="utf-8")
-        sized = IMAGE.sub(functools.partial(with_size, path.parent), page)
-        if sized != page:
-            path.write_text(sized, encoding="utf-8")
+        finished = IMAGE.sub(functools.partial(with_size, path.parent), page)
+        finished = SCRIPT.sub(functools.partial(deferred, path.name == "search.html"), finished)
+        if finished != page:
+            path.write_text(finished, encoding="utf-8")
 
 
 def with_size(folder: Path, tag: re.Match[str]) -> str:
@@ -79,21 +85,6 @@ def with_size(folder: Path, tag: re.Match[str]) -> str:
     with file.open("rb") as picture:
         width, height = struct.unpack(">16x2I", picture.read(24))
     return f'<img loading="lazy" decoding="async" width="{width}" height="{height}" {tag[0][5:]}'
-
-
-def free_the_text(app: Sphinx, exception: Exception | None) -> None:
-    """Let no page wait for scripts before it shows its text.
-
-    The theme loads the search's index on every page, for an option that is off here. All other scripts of files run
-    in their order when the text stands; only the one whose variable the page's inline scripts use cannot wait.
-    """
-    if exception is not None or app.builder.format != "html":
-        return
-    for path in Path(app.outdir).rglob("*.html"):
-        page = path.read_text(encoding="utf-8")
-        freed = SCRIPT.sub(functools.partial(deferred, path.name == "search.html"), page)
-        if freed != page:
-            path.write_text(freed, encoding="utf-8")
 
 
 def deferred(searches: bool, tag: re.Match[str]) -> str:
@@ -175,10 +166,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the checks and what is written after the build."""
     app.connect("config-inited", name_the_site)
     app.connect("env-check-consistency", check_addresses)
-    app.connect("build-finished", size_images)
+    app.connect("build-finished", finish_pages)
     app.connect("html-collect-pages", keep_index_entries)
     app.connect("build-finished", list_all_pages, priority=400)  # before the sitemap is written
-    app.connect("build-finished", free_the_text)
     app.connect("build-finished", mend_plurals)
     app.connect("build-finished", write_policies, priority=900)  # after all that changes a page
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
