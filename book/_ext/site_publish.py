@@ -1,4 +1,4 @@
-"""What a published site needs around its pages: a security policy, sizes of pictures, addresses that do not die.
+"""What a published site needs around its pages: a security policy, a complete map, addresses that do not die.
 
 The policy is written into each page after the build. It allows what the page itself holds, script by script, and
 nothing from elsewhere. The list of addresses, book/addresses.txt, is every page that was ever published: one that is
@@ -8,10 +8,8 @@ gone must be redirected (``redirects`` in _config.yml), or the build fails.
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 import re
-import struct
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,10 +39,7 @@ LIVE = {  # on pages with live figures, whose modules stand in the page as text 
 }
 STORED = 'type="application/vnd.jupyter.widget-state+json"'
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)(?P<attributes>[^>]*)>(?P<text>.*?)</script>", re.DOTALL)
-IMAGE = re.compile(r'<img (?=[^>]*\bsrc="(?P<file>[^":]*_images/[^":]*\.png)")[^>]*>')
 CHARSET = re.compile(r'<meta charset="utf-8" ?/?>')
-SCRIPT = re.compile(r'<script(?P<attributes>[^>]*) src="(?P<file>[^"]*)">\s*</script>\s*')
-SEARCH = ("searchtools.js", "language_data.js", "searchindex.js")
 ADDRESSES = "book/addresses.txt"
 
 
@@ -58,43 +53,6 @@ def policy(page: str) -> str:
     rules = {**POLICY, **(LIVE if STORED in page else {})}
     rules["script-src"] = " ".join([rules["script-src"], *(f"'sha256-{digest}'" for digest in sorted(digests))])
     return "; ".join(f"{name} {value}" for name, value in rules.items())
-
-
-def finish_pages(app: Sphinx, exception: Exception | None) -> None:
-    """Let a page show its text at once, and keep it where it is: no script is waited for, each picture has its size.
-
-    The theme loads the search's index on every page, for an option that is off here. All other scripts of files run
-    in their order when the text stands; only the one whose variable the page's inline scripts use cannot wait.
-    Pictures load when they are near.
-    """
-    if exception is not None or app.builder.format != "html":
-        return
-    for path in Path(app.outdir).rglob("*.html"):
-        page = path.read_text(encoding="utf-8")
-        finished = IMAGE.sub(functools.partial(with_size, path.parent), page)
-        finished = SCRIPT.sub(functools.partial(deferred, path.name == "search.html"), finished)
-        if finished != page:
-            path.write_text(finished, encoding="utf-8")
-
-
-def with_size(folder: Path, tag: re.Match[str]) -> str:
-    """The tag of a PNG with its width and height in pixels, from the first bytes of the file."""
-    file = folder / tag["file"]
-    if " width=" in tag[0] or not file.is_file():
-        return tag[0]
-    with file.open("rb") as picture:
-        width, height = struct.unpack(">16x2I", picture.read(24))
-    return f'<img loading="lazy" decoding="async" width="{width}" height="{height}" {tag[0][5:]}'
-
-
-def deferred(searches: bool, tag: re.Match[str]) -> str:
-    """The tag of a script, which runs when the page is parsed; nothing for the search's, unless the page searches."""
-    name = Path(urlsplit(tag["file"]).path).name
-    if name in SEARCH and not searches:
-        return ""
-    if name == "documentation_options.js" or re.search(r"\b(defer|async|module)\b", tag["attributes"]):
-        return tag[0]
-    return tag[0].replace("<script", "<script defer", 1)
 
 
 def keep_index_entries(app: Sphinx) -> list[Any]:
@@ -166,7 +124,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the checks and what is written after the build."""
     app.connect("config-inited", name_the_site)
     app.connect("env-check-consistency", check_addresses)
-    app.connect("build-finished", finish_pages)
     app.connect("html-collect-pages", keep_index_entries)
     app.connect("build-finished", list_all_pages, priority=400)  # before the sitemap is written
     app.connect("build-finished", mend_plurals)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from functools import partial
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,28 +70,6 @@ def test_the_sitemap_lists_the_pages(site, pages):
     assert listed == {BASE + page for page in pages if page not in ("search.html", "genindex.html")}
 
 
-def test_no_page_waits_for_scripts_or_carries_the_index_of_the_search(texts):
-    for name, text in texts.items():
-        tags = re.findall(r'<script([^>]*) src="([^"]*)"', text)
-        waits = [file for attributes, file in tags if not re.search(r"\b(defer|module)\b", attributes)]
-        assert [Path(urlsplit(file).path).name for file in waits] == ["documentation_options.js"], name
-        assert any("searchindex.js" in file for _, file in tags) == (name == "search.html"), name
-
-
-def test_a_script_that_others_need_keeps_its_place(publish):
-    page = (
-        '<script src="_static/documentation_options.js?v=1"></script> <script data-a="b" src="a.js"></script>'
-        '<script src="../searchindex.js"></script><script async src="c.js"></script><script>let d;</script>'
-    )
-    kept = page.replace('<script data-a="b" src', '<script defer data-a="b" src')
-    assert publish.SCRIPT.sub(partial(publish.deferred, True), page) == kept.replace(
-        '<script src="../searchindex.js">', '<script defer src="../searchindex.js">'
-    )
-    assert publish.SCRIPT.sub(partial(publish.deferred, False), page) == kept.replace(
-        '<script src="../searchindex.js"></script>', ""
-    )
-
-
 def test_a_rebuild_of_one_page_forgets_no_other(publish, tmp_path):
     from sphinx.application import Sphinx
 
@@ -154,17 +131,3 @@ def test_an_address_once_published_stays_alive(publish, tmp_path, monkeypatch, p
     app = SimpleNamespace(srcdir=tmp_path, config=SimpleNamespace(redirects=redirects))
     publish.check_addresses(app, SimpleNamespace(found_docs=pages | {"autoapi/coursekit/index", "solutions/a/b/b"}))
     assert len(said) == (complaint is not None) and all(complaint in text for text in said)
-
-
-def test_pictures_of_chapters_have_their_size_and_come_when_they_are_near(site, texts):
-    from PIL import Image
-
-    seen = 0
-    for name, text in texts.items():
-        for tag in re.findall(r'<img [^>]*src="[^"]*_images/[^"]*\.png"[^>]*>', text):
-            found = dict(re.findall(r'([a-z]+)="([^"]*)"', tag))
-            with Image.open((site / name).parent / found["src"]) as picture:
-                assert (int(found["width"]), int(found["height"])) == picture.size, tag
-            assert found["loading"] == "lazy"
-            seen += 1
-    assert seen > 50
