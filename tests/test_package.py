@@ -128,6 +128,30 @@ def test_show_prints_the_source_that_runs(capsys):
         ck.show(3)
 
 
+def test_what_is_shown_runs_alike_with_short_docstrings(capsys):
+    import ast
+    import inspect
+    import textwrap
+
+    def code(source: str) -> str:
+        tree = ast.parse(textwrap.dedent(source))
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node):
+                del node.body[0]
+        return ast.unparse(tree)
+
+    for thing in (ck.autoencoders.VAE, ck.fit, ck.evaluation.frechet_distance, ck.show):
+        source = inspect.getsource(thing)
+        ck.show(thing)
+        printed = capsys.readouterr().out
+        assert code(printed) == code(source)
+        assert len(printed) < len(source) and ".. math::" not in printed
+        summary = ast.get_docstring(ast.parse(printed).body[0])
+        assert summary == ast.get_docstring(ast.parse(textwrap.dedent(source)).body[0]).split("\n\n")[0]
+    ck.show(lambda: None)
+    assert "ck.show(lambda: None)" in capsys.readouterr().out
+
+
 def test_an_image_grid_places_every_image():
     images = torch.arange(7.0).view(7, 1, 1, 1).expand(7, 1, 4, 4) / 10
     figure = ck.plot.images(images, columns=3, labels=["a", "b", "c"])

@@ -350,7 +350,8 @@ function slider(parent, { label, min, max, step = (max - min) / 100, value = min
   };
   const set = (number) => { element.value = number; update(); };
   element.addEventListener("input", () => { update(); input(element.valueAsNumber); });
-  parent.append(html("label", { class: "ck-control" }, html("span", {}, label), element, output));
+  const both = html("span", { class: "ck-slide" }, element, output);                      // a value never leaves its slider
+  parent.append(html("label", { class: "ck-control" }, html("span", {}, label), both));
   set(value);
   return { set, get: () => element.valueAsNumber, element };
 }
