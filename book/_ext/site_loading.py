@@ -27,6 +27,11 @@ SEARCH = ("searchtools.js", "language_data.js", "searchindex.js")
 FORMULA = re.compile(
     r'(?P<tag><span class="math notranslate nohighlight"[^>]*)>(?P<text>\\\((?P<tex>.*?)\\\))</span>', re.DOTALL
 )
+STOP = re.compile(
+    r'(?<!<span class="unbroken">)'
+    r'(?P<formula>(?:<a [^>]*>)?<span class="math notranslate nohighlight"[^>]*>[^<]*</span>(?:</a>)?)'
+    r"(?P<stop>[.,;:!?)\u2019\u201d]+)"
+)
 
 # Widths in ems of the text around, about as MathJax sets them.
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\S")
@@ -54,7 +59,8 @@ def finish_pages(app: Sphinx, exception: Exception | None) -> None:
 
     The theme loads the search's index on every page, for an option that is off here. All other scripts of files run
     in their order when the text stands; only the one whose variable the page's inline scripts use cannot wait.
-    Pictures load when they are near, and have their size; so have formulas until they are set.
+    Pictures load when they are near, and have their size; so have formulas until they are set. A stop or a comma after
+    a formula stays on its line.
     """
     if exception is not None or app.builder.format != "html":
         return
@@ -63,6 +69,7 @@ def finish_pages(app: Sphinx, exception: Exception | None) -> None:
         finished = IMAGE.sub(functools.partial(with_size, path.parent), page)
         finished = SCRIPT.sub(functools.partial(deferred, path.name == "search.html"), finished)
         finished = FORMULA.sub(with_width, finished)
+        finished = STOP.sub(r'<span class="unbroken">\g<formula>\g<stop></span>', finished)
         if finished != page:
             path.write_text(finished, encoding="utf-8")
 

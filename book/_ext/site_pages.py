@@ -111,6 +111,8 @@ def mark_measured(app: Sphinx, doctree: nodes.document) -> None:
         text = paragraph.astext()
         if text.startswith(("Measured on ", "Not measured yet")) and isinstance(paragraph[0], nodes.emphasis):
             paragraph["classes"].append("measured")
+            for words in list(paragraph.findall(nodes.Text)):  # a number stays on the line of its unit
+                words.parent.replace(words, nodes.Text(re.sub(r"(?<=\d) (?=s\b|GB\b)", "\u00a0", words.astext())))
 
 
 CLAIM = re.compile(

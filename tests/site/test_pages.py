@@ -37,6 +37,10 @@ def test_all_mathematics_is_rendered(visits):
     assert sum(visit.seen["rendered"] for visit in visits) > 0
 
 
+def test_no_formula_is_cut_on_a_wide_page(visits):
+    assert [(v.page, v.seen["cut"]) for v in visits if v.way == "wide" and v.seen["cut"]] == []
+
+
 def test_no_markup_is_left_raw(visits):
     assert gathered(visits, lambda visit: visit.seen["raw"]) == []
 
