@@ -32,6 +32,7 @@ OBSERVE = """() => {
     watch('largest-contentful-paint', (entry) => { window.paint = entry.startTime; });
     watch('layout-shift', (entry) => { if (!entry.hadRecentInput) window.shift += entry.value; });
 }"""
+SET = "async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }"
 COMPRESSED = {".html", ".js", ".css", ".svg", ".json", ".xml"}
 
 
@@ -68,7 +69,8 @@ def load(browser, address: str) -> tuple[int, float, float]:
     session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
     page.add_init_script(f"({OBSERVE})()")
     page.goto(address, wait_until="networkidle")
-    page.wait_for_timeout(500)
+    page.evaluate(SET)  # a busy processor makes the network look idle before the formulas ask for their fonts
+    page.wait_for_timeout(1000)
     paint, shift = page.evaluate("[window.paint / 1000, window.shift]")
     context.close()
     return int(sum(sizes)), paint, shift

@@ -13,7 +13,7 @@ from urllib.parse import urldefrag, urlsplit
 
 import yaml
 from pypdf import PdfReader, PdfWriter
-from pypdf.generic import ArrayObject, NameObject
+from pypdf.generic import ArrayObject, Fit, IndirectObject, NameObject
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -71,7 +71,11 @@ def join(base: str, names: list[str], printed: list[bytes], title: str) -> PdfWr
         reader = PdfReader(io.BytesIO(content))
         starts[base + name] = len(writer.pages)
         heading = reader.metadata.title.split(" — ")[0] if reader.metadata and reader.metadata.title else name
-        writer.append(reader, outline_item=heading)
+        writer.append(reader, import_outline=False)
+        item = writer.add_outline_item(title=heading, page_number=starts[base + name])
+        outline = reader.outline
+        sections = outline[1] if len(outline) == 2 and isinstance(outline[1], list) else []  # below the page's title
+        add_sections(writer, reader, sections, starts[base + name], item)
     for page in writer.pages:
         for reference in page.get("/Annots", []):
             link = reference.get_object()
@@ -83,6 +87,18 @@ def join(base: str, names: list[str], printed: list[bytes], title: str) -> PdfWr
     writer.add_metadata({"/Title": title})
     writer.page_mode = "/UseOutlines"
     return writer
+
+
+def add_sections(writer: PdfWriter, reader: PdfReader, entries: list, start: int, parent: IndirectObject) -> None:
+    """The headings of one page, whose first sheet is number ``start`` of the whole, below their page's entry."""
+    item = parent
+    for entry in entries:
+        if isinstance(entry, list):
+            add_sections(writer, reader, entry, start, item)
+        else:
+            sheet = start + reader.get_destination_page_number(entry)
+            place = Fit.xyz(top=entry.top)
+            item = writer.add_outline_item(title=entry.title, page_number=sheet, parent=parent, fit=place)
 
 
 def main() -> None:

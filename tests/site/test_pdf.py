@@ -25,7 +25,11 @@ def test_pages_become_one_document_with_an_outline_and_links_inside(site, chromi
     titles = [entry.title for entry in book.outline if not isinstance(entry, list)]
     assert titles[0] == "1. Generative modelling" and titles[1].startswith("Exercise: ") and len(titles) == 3
     headings = [entry.title for entry in book.outline[1] if not isinstance(entry, list)]
-    assert headings == ["Generative modelling"]
+    assert headings[0] == "Contents" and headings[1].startswith("1.1. What you will be able to do")
+    pages = [book.get_destination_page_number(entry) for entry in book.outline[1] if not isinstance(entry, list)]
+    assert pages == sorted(pages) and pages[0] == 0 < pages[-1] < book.get_destination_page_number(book.outline[2])
+    last = book.pages[pages[-1]].extract_text()
+    assert headings[-1].removesuffix("#").split(". ", 1)[1] in last
     # Folded parts are open: a solution at the end of the chapter, and the code of a figure.
     assert "Hide code cell source" in text and "plt.show()" in text
     starts = {
