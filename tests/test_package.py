@@ -169,6 +169,11 @@ def test_a_latent_plot_shows_every_code():
     axes = ck.plot.latent(codes, labels).axes[0]
     assert sum(len(collection.get_offsets()) for collection in axes.collections) == 50
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [str(i) for i in range(10)]
+    for collection in axes.collections:  # contrast with white, as WCAG defines it
+        *channels, opacity = collection.get_facecolor()[0]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        luminance = sum(share * c for share, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+        assert opacity == 1 and 1.05 / (luminance + 0.05) >= 3
     with pytest.raises(ValueError, match=r"codes must have shape \(N, 2\), had \(50, 3\)"):
         ck.plot.latent(torch.randn(50, 3), labels)
 
