@@ -160,7 +160,8 @@ function render({ model, el }) {
     moved: (x, y) => change({ x, y }) });
   const said = lib.note(el, "");
 
-  lib.note(el, "Log density at the orange point, in nats:");
+  lib.note(el, "Log density at the orange point, in nats. Each model answers for its own density, which may exceed "
+    + "the truth:");
   const truth = lib.readout(el, { label: "the truth", colour: "green" });
   const answers = Object.fromEntries(Object.entries(STRANDS).map(([strand, label]) =>
     [strand, lib.readout(el, { label, colour: "blue" })]));
