@@ -115,7 +115,7 @@ const logNormal = (z) => -0.5 * (z[0] ** 2 + z[1] ** 2) - Math.log(2 * Math.PI);
 
 const functions = { parameters, affine, knots, spline, couple, forward, backward, between, logDeterminant, logNormal };
 
-const reach = 3, side = 0.5;                                               // of the grid; of the small square
+const reach = 3, side = 0.8;                                               // of the grid; of the small square
 
 // Lines of the grid as one row of points, NaN between lines
 function gridLines(across) {
@@ -189,6 +189,12 @@ function render({ model, el }) {
       const z = backward(weights, i, chains[i], [x, y], stage);
       change({ stage, z: z.map((value) => lib.clamp(value, [-6, 6])) });
     } });
+  for (const { element } of [from, to]) {                                  // hollow, since the square is behind
+    const dot = element.querySelectorAll("circle")[1];
+    for (const [name, value] of [["r", 6], ["fill", "none"], ["stroke", lib.colour("orange")], ["stroke-width", 3]]) {
+      dot.setAttribute(name, value);
+    }
+  }
 
   const shown = {};
   for (const [name, label, tone] of [["z", "z", "ink"], ["h", "after the layers", "ink"],
@@ -196,8 +202,8 @@ function render({ model, el }) {
     ["factor", "areas grow by the factor", "purple"], ["density", "log-density at the point", "orange"]]) {
     shown[name] = lib.readout(el, { label, colour: tone });
   }
-  const below = lib.chart(el, { x: [0, last()], y: [-6, 2], xLabel: "layers applied", yLabel: "log-density", height: 190,
-    label: "Log-density at the point after each layer" });
+  const below = lib.chart(el, { x: [-0.2, last() + 0.2], y: [-6, 2], xLabel: "layers applied",
+    yLabel: "log-density", height: 190, label: "Log-density at the point after each layer" });
   const zero = below.line({ colour: "grey", dash: "5 4", width: 1.5, name: "log p(z)" });
   const curve = below.line({ colour: "orange", name: "log p(z) − sum of log-determinants" });
   const here = below.points({ colour: "orange", radius: 5, opacity: 1 });
@@ -242,7 +248,7 @@ function render({ model, el }) {
     shown.density.set(`${lib.show(base - sum)} nats`);
     const at = lib.linspace(0, last(), 10 * last() + 1), values = at.map((s) => base - logDeterminant(own, s));
     const [low, high] = [Math.min(...values, base), Math.max(...values, base)];
-    below.setRange({ x: [0, last()], y: [Math.floor(low - 0.5), Math.ceil(high + 0.5)] });
+    below.setRange({ x: [-0.2, last() + 0.2], y: [Math.floor(low - 0.5), Math.ceil(high + 0.5)] });
     zero.set([0, last()], [base, base]);
     curve.set(at, values);
     here.set([stage], [base - sum]);
