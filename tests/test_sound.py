@@ -18,6 +18,7 @@ def test_the_page_gets_the_wave_and_its_name():
     page = ck.plot.sounds(waves, 8000)._repr_html_()
     assert re.findall('aria-label="([^"]*)"', page) == ["a tone", "too &lt;loud&gt;"]
     assert "autoplay" not in page and page.count("<audio controls") == 2
+    assert page.count("max-width: 100%") == 2  # a phone is narrower than a browser's player
     for (_, expected), packed in zip(waves.items(), re.findall('base64,([^"]*)"', page), strict=True):
         with wave.open(io.BytesIO(base64.b64decode(packed))) as file:
             assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (8000, 1, 2)

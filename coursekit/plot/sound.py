@@ -27,7 +27,8 @@ class Players:
         for name, samples in self.waves.items():
             label = html.escape(name)
             source = "data:audio/wav;base64," + base64.b64encode(wav(samples, self.rate)).decode("ascii")
-            players.append(f'<p>{label}<br><audio controls aria-label="{label}" src="{source}"></audio></p>')
+            player = f'<audio controls style="max-width: 100%" aria-label="{label}" src="{source}"></audio>'
+            players.append(f"<p>{label}<br>{player}</p>")
         return "\n".join(players)
 
     def __repr__(self) -> str:
