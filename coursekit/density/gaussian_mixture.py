@@ -236,7 +236,8 @@ class GaussianMixture(ExplicitDensity):
         return one_hot(nearest, self.components).double()
 
     def _report(self, k: int, points: float, iteration: int, give_up: bool) -> None:
-        said = f"part {k} of {self.components} has collapsed onto {points:.1f} points in iteration {iteration + 1}"
+        amount = f"{points:.1f}".removesuffix(".0") + (" point" if f"{points:.1f}" == "1.0" else " points")
+        said = f"part {k + 1} of {self.components} has collapsed onto {amount} in iteration {iteration + 1}"
         if give_up:
             raise CollapseError(
                 f"{said}; ask for fewer parts, a simpler covariance or more data, and look for outliers"
