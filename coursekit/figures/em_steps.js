@@ -189,9 +189,9 @@ function render({ model, el }) {
     place(pen.get().x, pen.get().y);
   });
 
-  const curve = lib.chart(right, { x: [0, 10], y: [-5, -2], xLabel: "half-steps", yLabel: "nats per point", height: 260,
+  const curve = lib.chart(right, { x: [0, 10], y: [-5, -2], xLabel: "half-steps", yLabel: " ", height: 260,
     label: "Log-likelihood and bound after each half-step" });
-  const likelihood = curve.line({ colour: "blue", name: "log-likelihood" });
+  const likelihood = curve.line({ colour: "blue", name: "log-likelihood, nats per point" });
   const lower = curve.line({ colour: "orange", dash: "6 4", name: "bound" });
   const buttons = lib.row(left);
   const next = () => {
