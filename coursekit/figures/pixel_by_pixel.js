@@ -183,7 +183,7 @@ function render({ model, el }) {
   const squares = Array.from({ length: pixels }, (_, d) => lib.svg("rect", { x: d % width * CELL, y: Math.floor(d / width) * CELL,
     width: CELL, height: CELL, stroke: lib.colour("grid"), "stroke-width": 0.5 }));
   const dots = squares.map((_, d) => lib.svg("circle", { cx: (d % width + 0.5) * CELL, cy: (Math.floor(d / width) + 0.5) * CELL,
-    "stroke-width": 1.5, r: 0 }));
+    r: 0 }));
   const box = (attributes) => lib.svg("rect", { width: CELL, height: CELL, fill: "none", ...attributes });
   const next = box({ stroke: lib.colour("ink"), "stroke-width": 1.5, "stroke-dasharray": "3 3" });
   const around = box({ stroke: lib.colour("surface"), "stroke-width": 6 });
@@ -192,7 +192,7 @@ function render({ model, el }) {
   root.append(...squares, ...dots, next, around, cursor, focus);
   left.append(root);
 
-  const chart = lib.chart(right, { x: [-0.6, most + 0.6], y: [0, 1], xLabel: "level: 0 is black, the last is white",
+  const chart = lib.chart(right, { x: [-0.4, most + 0.4], y: [0, 1], xLabel: "level: 0 is black, the last is white",
     yLabel: "probability", height: 230, label: "Probabilities of the levels of the pixel at the cursor" });
   let shown = null;                                                                     // {p, actual}
   const bars = chart.custom((layer, { px, py }) => {
@@ -303,7 +303,8 @@ function render({ model, el }) {
       const up = (effect[k] ?? 0) > 0;
       dot.setAttribute("r", size < 0.8 ? 0 : size);
       dot.setAttribute("fill", up ? lib.colour("blue") : "none");
-      dot.setAttribute("stroke", up ? lib.colour("surface") : lib.colour("orange"));
+      dot.setAttribute("stroke", up ? "white" : lib.colour("orange"));                  // pixels are grey in both themes
+      dot.setAttribute("stroke-width", up ? 0.5 : 2);
     });
     shown = p && { p, actual };
     bars.draw();
