@@ -74,19 +74,12 @@ function render({ model, el }) {
 
   const [left, right] = lib.columns(el, 2);
   const span = [-0.06, 1.06];
-  let average = null;                                                                   // of the samples shown
   const triangle = lib.chart(left, { x: span, y: span, xLabel: "y₁", yLabel: "y₂", equal: true,
     label: "Samples in the triangle of all y, by their first two entries, with handles for the probabilities and the target" });
   triangle.line({ colour: "muted", width: 1.5 }).set([0, 1, 0, 0], [0, 0, 1, 0]);
   const dots = triangle.points({ colour: "grey", radius: 2, opacity: 0.6, name: "samples y" });
   triangle.points({ colour: "blue", radius: 5, opacity: 1, name: "π" });
   triangle.points({ colour: "orange", radius: 5, opacity: 1, name: "target" });
-  const mean = triangle.custom((layer, { px, py }) => {
-    if (!average) return;
-    const [x, y] = [px(average[0]), py(average[1])];
-    layer.append(lib.svg("path", { d: `M${x - 6} ${y}H${x + 6}M${x} ${y - 6}V${y + 6}`, stroke: lib.colour("ink"),
-      "stroke-width": 2.5 }));
-  });
   const inside = (x, y) => {
     const [a, b] = [lib.clamp(x, [0.02, 0.96]), lib.clamp(y, [0.02, 0.96])], scale = Math.min(1, 0.98 / (a + b));
     return [a * scale, b * scale].map((value) => Math.round(1000 * value) / 1000);
@@ -94,9 +87,16 @@ function render({ model, el }) {
   const options = { axis: "both", bounds: { x: [0.02, 0.96], y: [0.02, 0.96] }, step: 0.02 };
   const chance = triangle.handle({ label: "probabilities π₁, π₂", colour: "blue", ...options,
     moved: (x, y) => lib.save(model, { probabilities: inside(x, y) }) });
-  const goal = triangle.handle({ label: "target t₁, t₂", colour: "orange", ...options,
+  const goal = triangle.handle({ label: "target, its first two entries", colour: "orange", ...options,
     moved: (x, y) => lib.save(model, { target: inside(x, y) }) });
-
+  const cross = lib.svg("g", { "pointer-events": "none", "aria-hidden": "true" },        // over the handles
+    ...[["surface", 4], ["ink", 2]].map(([tone, width]) =>
+      lib.svg("path", { d: "M-5 0H5M0 -5V5", stroke: lib.colour(tone), "stroke-width": width, "stroke-linecap": "square" })));
+  goal.element.after(cross);
+  let average = null;                                                                   // of the samples shown
+  const mean = triangle.custom((_, { px, py }) => {
+    if (average) cross.setAttribute("transform", `translate(${px(average[0])} ${py(average[1])})`);
+  });
 
   const worth = lib.chart(right, { x: [-1, 1], y: [-2.5, 1], xLabel: "log₁₀ of the temperature",
     yLabel: "log₁₀ of the size", height: 320, label: "Bias and noise of the gradient estimates against the temperature" });

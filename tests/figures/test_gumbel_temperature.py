@@ -105,7 +105,7 @@ def test_the_controls_move_what_they_say(show, call):
     assert float(hot[3].split(", ")[1]) < noise
     page.get_by_role("slider", name="probabilities π₁, π₂").press("ArrowLeft")
     assert readouts(page)[1] == "0.48, 0.30, 0.22"
-    page.get_by_role("slider", name="target t₁, t₂").press("ArrowDown")
+    page.get_by_role("slider", name="target, its first two entries").press("ArrowDown")
     page.get_by_role("button", name="New noise").click()
     assert readouts(page)[0] != before[0]
     assert page.problems == []
