@@ -140,9 +140,9 @@ function render({ model, el }) {
     product.forEach((value, k) => bar(k, 2, value, { fill: lib.colour("orange") }));
   });
   const whose = lib.note(below, "");
-  const chart = lib.chart(beside, { x: [0, 40], y: [0, 1], xLabel: "sweeps", yLabel: "log p(w, z) in thousand nats",
+  const chart = lib.chart(beside, { x: [0, 40], y: [0, 1], xLabel: "sweeps", yLabel: " ",
     height: 232, label: "log p(w, z) after each sweep" });
-  const curve = chart.line({ colour: "orange" });
+  const curve = chart.line({ colour: "orange", name: "log p(w, z), thousand nats" });
 
   const word = () => {
     redraw(state, next, model.get("alpha"), model.get("beta"), random.uniform());
