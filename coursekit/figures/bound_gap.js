@@ -119,7 +119,8 @@ function render({ model, el }) {
     mark(evidence, "blue", null);
   });
   lib.note(el, "Solid line: log p(x). Dashed line: the ELBO. The upper bar always ends at log p(x). The lower bar ends at "
-    + "E log p(x | z); taking KL(q ‖ prior), its grey part, off again leaves the ELBO.");
+    + "E log p(x | z); taking KL(q ‖ prior), its grey part, off again leaves the ELBO. The decoder's ≈ stands for "
+    + `Gaussian noise of width ${lib.show(model.get("noise"))} that is added.`);
 
   const nats = (value) => `${lib.show(value, 3)} nats`;
   const draw = () => {
