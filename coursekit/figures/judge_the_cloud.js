@@ -85,7 +85,7 @@ const copied = (training, y) => mean(squares(y, training).map((row) => Number(ro
 
 const METRICS = {
   frechet: ["Fréchet distance", 3], precision: ["precision", 2], recall: ["recall", 2], density: ["density", 2],
-  coverage: ["coverage", 2], test: ["1-NN test", 2], copied: ["copies", 2],
+  coverage: ["coverage", 2], test: ["neighbour test", 2], copied: ["copies", 2],
 };
 
 function judge(x, y) {

@@ -122,7 +122,7 @@ def test_a_fault_is_chosen_and_the_table_tells(show):
     page.get_by_role("combobox", name="fault").select_option("copies")
     table = cells(page)
     assert table["copies"][0].startswith("1.00") and "▲" in table["copies"][0]
-    assert "▼" in table["1-NN test"][0]
+    assert "▼" in table["neighbour test"][0]
     assert "copies above" in page.locator(".ck-readout strong").inner_text()
     page.get_by_role("combobox", name="fault").select_option("one")
     assert "▼" in cells(page)["recall"][0]
