@@ -136,7 +136,7 @@ function render({ model, el }) {
     input: (value) => lib.save(model, { chosen: value }) });
 
   const where = lib.readout(el, { label: "place (x, y)", colour: "orange" });
-  const long = lib.readout(el, { label: `length of z (draws: ${lib.show(Math.sqrt(size), 1)} ± 0.7)` });
+  const long = lib.readout(el, { label: `length of z (draws: ${lib.show(Math.sqrt(size - 0.5), 1)} ± 0.7)` });
   const change = lib.readout(el, { label: "mean change of a pixel by the switch" });
 
   const draw = () => {
