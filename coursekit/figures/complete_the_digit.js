@@ -98,7 +98,7 @@ function render({ model, el }) {
   const afresh = weights["hidden.weight"].data.length + weights["output.weight"].data.length;
   const digits = model.get("digits");
   const drawing = () => Array.from(model.get("pixels"), Number);
-  const nats = (value, pixels) => (pixels ? lib.show(value / pixels, 3) : "–");
+  const nats = (logProb, pixels) => (pixels ? lib.show(-logProb / pixels, 3) : "–");
   let shown = all, cursor = { row: 0, column: 7 }, pen = null;                          // shown: pixels on view
 
   // White: given. Orange: drawn by the network. Grey: not drawn yet. A blue line where the given part ends.

@@ -32,7 +32,7 @@ class CompleteTheDigit(NetworkFigure):
     description = (
         "A drawing board of 14 by 14 pixels whose upper rows are given, with a white stroke on black. Beside it, six "
         "completions: the same upper rows, and below a line the orange pixels that a small network drew, one after the "
-        "other; under each, its log-probability for each drawn pixel."
+        "other; under each, the nats that a drawn pixel costs on average."
     )
     pixels = traitlets.Unicode("0" * SIDE * SIDE).tag(sync=True)
     rows = traitlets.Int(SIDE // 2, min=0, max=SIDE).tag(sync=True)

@@ -149,9 +149,9 @@ def on_board(page):
 
 
 def per_pixel(model, x, given):
-    """Nats per pixel of the given part and of the rest."""
-    log_prob = model.log_conditionals(x.unsqueeze(0)).flatten()
-    return log_prob[:given].mean().item(), log_prob[given:].mean().item()
+    """Nats per pixel, minus log p, of the given part and of the rest."""
+    nats = -model.log_conditionals(x.unsqueeze(0)).flatten()
+    return nats[:given].mean().item(), nats[given:].mean().item()
 
 
 def test_it_shows_the_digit_and_its_probabilities(show, model, digits, figure):
