@@ -141,7 +141,7 @@ function render({ model, el }) {
   });
   const whose = lib.note(below, "");
   const chart = lib.chart(beside, { x: [0, 40], y: [0, 1], xLabel: "sweeps", yLabel: " ",
-    height: 232, label: "log p(w, z) after each sweep" });
+    height: 210, label: "log p(w, z) after each sweep" });
   const curve = chart.line({ colour: "orange", name: "log p(w, z), thousand nats" });
 
   const word = () => {
