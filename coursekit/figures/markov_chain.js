@@ -142,7 +142,7 @@ function render({ model, el }) {
   const [left, right] = lib.columns(el, 2);
   const plane = lib.chart(left, { x: WINDOW, y: WINDOW, equal: true, label: "The plane with the density and the chain" });
   const shades = plane.heatmap({ colour: "blue" });
-  const cloud = plane.points({ colour: "ink", radius: 1.4, opacity: 0.45, name: "places" });
+  const cloud = plane.points({ colour: "ink", radius: 1.4, opacity: 0.6, name: "places" });
   const track = plane.line({ colour: "orange", width: 1.5, name: "latest steps" });
   const way = plane.line({ colour: "green", width: 2, dash: "4 3", name: "latest proposal" });
   const marks = plane.custom((layer, { px, py }) => {
@@ -161,7 +161,7 @@ function render({ model, el }) {
   const walked = trace.line({ colour: "orange", width: 1.5 });
   const histogram = lib.chart(right, { x: WINDOW, y: [0, 1], xLabel: "x₁", height: 170,
     label: "Histogram of the first coordinate, and its true density" });
-  const bars = histogram.area({ colour: "grey", opacity: 0.5, name: "places" });
+  const bars = histogram.area({ colour: "grey", opacity: 0.75, name: "places" });
   const truth = histogram.line({ colour: "blue", name: "true density" });
 
   const steps = lib.readout(el, { label: "steps" });
