@@ -85,13 +85,17 @@ def with_size(folder: Path, tag: re.Match[str]) -> str:
 
 
 def deferred(searches: bool, tag: re.Match[str]) -> str:
-    """The tag of a script, which runs when the page is parsed; nothing for the search's, unless the page searches."""
+    """The tag of a script, which runs when the page is parsed; nothing for the search's, unless the page searches.
+
+    What the search shows of a page, found.js, follows upon Sphinx's own, before it has anything to show.
+    """
     name = Path(urlsplit(tag["file"]).path).name
     if name in SEARCH and not searches:
         return ""
     if name == "documentation_options.js" or re.search(r"\b(defer|async|module)\b", tag["attributes"]):
         return tag[0]
-    return tag[0].replace("<script", "<script defer", 1)
+    waiting = tag[0].replace("<script", "<script defer", 1)
+    return waiting + waiting.replace(name, "found.js") if name == "searchtools.js" else waiting
 
 
 def with_width(span: re.Match[str]) -> str:

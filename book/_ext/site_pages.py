@@ -43,10 +43,10 @@ class CourseMap(SphinxDirective):
         families = yaml.safe_load("\n".join(self.content))
         book = chapters(self.env)
         course = nodes.container(classes=["course-map"])
-        for number, (family, words) in enumerate(families.items(), start=1):
+        for family, words in families.items():
             own = [chapter for chapter in book if chapter.family == family]
             card = nodes.container(classes=["course-family", *([] if own else ["course-planned"])])
-            card += nodes.paragraph("", "", nodes.strong("", f"{number} · {words['title']}"), classes=["course-title"])
+            card += nodes.paragraph("", "", nodes.strong("", words["title"]), classes=["course-title"])
             card += nodes.paragraph("", words["text"])
             if own:
                 links = nodes.bullet_list()

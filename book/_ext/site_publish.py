@@ -103,7 +103,8 @@ def write_policies(app: Sphinx, exception: Exception | None) -> None:
 
 def name_the_site(app: Sphinx, config: Any) -> None:
     """One address and one title for all: the page for a wrong address, which is served anywhere, and shared links."""
-    config.notfound_urls_prefix = urlsplit(config.html_baseurl).path
+    prefix = config.notfound_urls_prefix = urlsplit(config.html_baseurl).path
+    config.notfound_context["body"] = config.notfound_context["body"].replace('href="', f'href="{prefix}')
     config.ogp_site_url, config.ogp_site_name = config.html_baseurl, config.html_title
 
 

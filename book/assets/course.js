@@ -3,7 +3,7 @@ for (const button of document.querySelectorAll("[data-print]")) button.addEventL
 // A box that scrolls sideways (a wide formula, table, picture or output) must be reachable by keyboard; one that fits
 // must not be a stop for nothing. Where there is more to the right, data-more lets the style sheet say so.
 // Formulas are boxes once MathJax has set them, and all change with the window's width.
-const BOXES = 'mjx-container[display="true"], .cell_output :is(.output, .output pre, figure), .pst-scrollable-table-container';
+const BOXES = 'span.math, mjx-container[display="true"], .cell_output :is(.output, .output pre, figure), .pst-scrollable-table-container';
 
 const more = (box) => box.toggleAttribute("data-more", box.scrollLeft + box.clientWidth < box.scrollWidth - 2);
 
@@ -19,6 +19,7 @@ function mark() {
 addEventListener("scroll", ({ target }) => { if (target.matches?.(BOXES)) more(target); }, { capture: true, passive: true });
 
 await window.MathJax?.startup?.promise;
+await document.fonts.ready; // letters have their widths then
 mark();
 let waiting;
 addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(mark, 200); });

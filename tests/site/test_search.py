@@ -39,3 +39,16 @@ def test_what_is_typed_leads_to_its_place(visit):
         if wanted not in first:
             missed[query] = first
     assert missed == {}
+
+
+@pytest.mark.browser
+def test_a_result_shows_what_the_page_says(visit):
+    for query, said in {"entropy": "expected surprise", "posterior collapse": "posterior"}.items():
+        page, record = visit(f"search.html?q={quote(query)}")
+        page.evaluate(FIRST, 4)
+        page.wait_for_function("document.querySelectorAll('#search-results .context').length > 5")
+        shown = page.evaluate("[...document.querySelectorAll('#search-results .context')].map((p) => p.textContent)")
+        assert record.problems == []
+        page.close()
+        assert said in shown[0].lower()
+        assert not [text for text in shown if len(text) < 20 or "\\(" in text or "Binder" in text]
