@@ -1,7 +1,9 @@
 """How nbval compares a notebook's stored outputs with those of a fresh run: a pytest plugin.
 
 Text and whole numbers must be equal. Numbers with a decimal point or an exponent must agree to a relative tolerance of
-1e-3, or to the one in the cell's metadata: ``{"coursekit": {"tolerance": 0.05}}``. Durations, memory addresses, random
+1e-3, or to the one in the cell's metadata: ``{"coursekit": {"tolerance": 0.05}}``. Whole numbers that a training decides
+(a count, a rounded score) differ between processors: with ``"counts": true`` beside it the tolerance holds for them too,
+and they may differ by one. How many spaces stand between two words does not count. Durations, memory addresses, random
 ids, sound and progress bars do not count. nbval leaves pictures and widgets out; here their number must be the same.
 """
 
@@ -15,7 +17,9 @@ NUMBER = re.compile(
     r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?(?!\w|\.\d)"  # 0.5, -3., 1.2e-7
     r"|(?<![\w.])[-+]?\d+[eE][-+]?\d+(?!\w|\.\d)"  # 1e-5
 )
+COUNT = re.compile(r"(?<![\w.,])[-+]?\d+(?![\w]|[.,]\d)")
 MEANINGLESS = [
+    (re.compile(r" +"), " "),
     (re.compile(r"data:audio/[\w-]+;base64,[A-Za-z0-9+/=]*"), "SOUND"),
     (re.compile(r"\b0x(?:[0-9a-fA-F]{6,}\b|…)"), "ADDRESS"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
@@ -27,22 +31,28 @@ PICTURES = ("image/png", "image/jpeg", "application/vnd.jupyter.widget-view+json
 class Approximately(str):
     """A text that equals another when all but its decimal numbers is the same and those are close."""
 
-    tolerance = TOLERANCE
+    tolerance, counts = TOLERANCE, False
 
-    def __new__(cls, text: str, tolerance: float = TOLERANCE) -> "Approximately":
-        """The text and how far apart its numbers may be, relatively."""
+    def __new__(cls, text: str, tolerance: float = TOLERANCE, counts: bool = False) -> "Approximately":
+        """The text, how far apart its numbers may be, relatively, and whether that holds for whole numbers too."""
         self = super().__new__(cls, text)
-        self.tolerance = tolerance
+        self.tolerance, self.counts = tolerance, counts
         return self
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, str):
             return NotImplemented
-        if NUMBER.split(self) != NUMBER.split(other):
-            return False
         tolerance = max(self.tolerance, getattr(other, "tolerance", 0.0))
-        pairs = zip(NUMBER.findall(self), NUMBER.findall(other), strict=True)
-        return all(close(float(left), float(right), tolerance) for left, right in pairs)
+        left, right = NUMBER.split(self), NUMBER.split(other)
+        pairs = list(zip(NUMBER.findall(self), NUMBER.findall(other), strict=False))
+        if not all(close(float(one), float(two), tolerance) for one, two in pairs):
+            return False
+        if not (self.counts or getattr(other, "counts", False)):
+            return left == right
+        left, right = "\0".join(left), "\0".join(right)
+        whole = [(int(one), int(two)) for one, two in zip(COUNT.findall(left), COUNT.findall(right), strict=False)]
+        apart = [abs(one - two) > max(1, tolerance * max(abs(one), abs(two))) for one, two in whole]
+        return COUNT.split(left) == COUNT.split(right) and not any(apart)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -55,7 +65,7 @@ def close(left: float, right: float, tolerance: float) -> bool:
     return abs(left - right) <= tolerance * max(abs(left), abs(right)) + 1e-12
 
 
-def sanitise(value: Any, tolerance: float = TOLERANCE) -> Any:
+def sanitise(value: Any, tolerance: float = TOLERANCE, counts: bool = False) -> Any:
     """A text, or the JSON of a record, ready to be compared; anything else as it is."""
     if isinstance(value, (dict, list)):
         value = json.dumps(value, sort_keys=True, ensure_ascii=False)
@@ -63,7 +73,7 @@ def sanitise(value: Any, tolerance: float = TOLERANCE) -> Any:
         return value
     for pattern, name in MEANINGLESS:
         value = pattern.sub(name, value)
-    return Approximately(value, tolerance)
+    return Approximately(value, tolerance, counts)
 
 
 def pictures(outputs: list[Any]) -> list[int]:
@@ -71,9 +81,10 @@ def pictures(outputs: list[Any]) -> list[int]:
     return [sum(kind in output.get("data", {}) for output in outputs) for kind in PICTURES]
 
 
-def tolerance_of(cell: Any) -> float:
-    """The relative tolerance that a cell's metadata asks for."""
-    return float(cell.metadata.get("coursekit", {}).get("tolerance", TOLERANCE))
+def asked_of(cell: Any) -> tuple[float, bool]:
+    """The relative tolerance that a cell's metadata asks for, and whether for whole numbers too."""
+    asked = cell.metadata.get("coursekit", {})
+    return float(asked.get("tolerance", TOLERANCE)), bool(asked.get("counts", False))
 
 
 def pytest_configure(config: Any) -> None:
@@ -99,4 +110,4 @@ def pytest_configure(config: Any) -> None:
         return nbval_compares(cell, new, stored, skip_compare)
 
     IPyNbCell.compare_outputs = compare_outputs
-    IPyNbCell.sanitize = lambda cell, text: sanitise(text, tolerance_of(cell.cell))
+    IPyNbCell.sanitize = lambda cell, text: sanitise(text, *asked_of(cell.cell))

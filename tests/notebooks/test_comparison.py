@@ -46,6 +46,29 @@ def test_different(stored, fresh):
     assert not sanitise(stored) == sanitise(fresh)
 
 
+@pytest.mark.parametrize(
+    ("stored", "fresh", "equal"),
+    [
+        ("FID 559 after 1 epoch", "FID 779 after 1 epoch", True),
+        ("FID 559", "FID 1240", False),
+        ("classes [0, 1, 10]", "classes [1, 0, 9]", True),
+        ("classes [0, 1, 10]", "classes [0, 1]", False),
+        ("40 of 6,000 digits", "41 of 6,000 digits", True),
+        ("40 of 6,000 digits", "40 of 7,000 digits", False),
+        ("-12.5 nats, 3%", "-12.4 nats, 4%", True),
+        ("-12.5 nats, 3%", "-62.4 nats, 3%", False),
+        ("8 digits", "8 letters", False),
+    ],
+)
+def test_counts_of_a_training(stored, fresh, equal):
+    assert (sanitise(stored, 0.3, counts=True) == sanitise(fresh, 0.3, counts=True)) == equal
+    assert sanitise(stored, 0.3) != sanitise(fresh, 0.3)  # without counts none of them is equal
+
+
+def test_columns_may_shift():
+    assert sanitise("pixels  9.99  a", 0.1) == sanitise("pixels 10.01  a", 0.1)
+
+
 def test_tolerance_of_a_cell():
     assert sanitise("1.00", 0.05) == sanitise("1.04", 0.05)
     assert sanitise("1.00", 0.05) != sanitise("1.10", 0.05)

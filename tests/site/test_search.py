@@ -43,7 +43,7 @@ def test_what_is_typed_leads_to_its_place(visit):
 
 @pytest.mark.browser
 def test_a_result_shows_what_the_page_says(visit):
-    for query, said in {"entropy": "expected surprise", "posterior collapse": "posterior"}.items():
+    for query, said in {"entropy": "expected surprise", "posterior collapse": "ignores the code"}.items():
         page, record = visit(f"search.html?q={quote(query)}")
         page.evaluate(FIRST, 4)
         page.wait_for_function("document.querySelectorAll('#search-results .context').length > 5")
