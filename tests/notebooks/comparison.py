@@ -1,10 +1,11 @@
 """How nbval compares a notebook's stored outputs with those of a fresh run: a pytest plugin.
 
-Text and whole numbers must be equal. Numbers with a decimal point or an exponent must agree to a relative tolerance of
-1e-3, or to the one in the cell's metadata: ``{"coursekit": {"tolerance": 0.05}}``. Whole numbers that a training decides
-(a count, a rounded score) differ between processors: with ``"counts": true`` beside it the tolerance holds for them too,
-and they may differ by one. How many spaces stand between two words does not count. Durations, memory addresses, random
-ids, sound and progress bars do not count. nbval leaves pictures and widgets out; here their number must be the same.
+Text and whole numbers must be equal. Numbers with a decimal point or an exponent must agree to a relative tolerance
+of 1e-3, or to the one in the cell's metadata: ``{"coursekit": {"tolerance": 0.05}}``. Whole numbers that a training
+decides (a count, a rounded score) differ between processors: with ``"counts": true`` beside it the tolerance holds
+for them too, and they may differ by one. How many spaces stand between two words does not count. Durations, memory
+addresses, random ids, sound and progress bars do not count. nbval leaves pictures and widgets out; here their number
+must be the same.
 """
 
 import json
