@@ -5,11 +5,13 @@ for (const button of document.querySelectorAll("[data-print]")) button.addEventL
 // Formulas are boxes once MathJax has set them, and all change with the window's width.
 const BOXES = 'span.math, mjx-container[display="true"], .cell_output :is(.output, .output pre, figure), .pst-scrollable-table-container';
 
-const more = (box) => box.toggleAttribute("data-more", box.scrollLeft + box.clientWidth < box.scrollWidth - 2);
+// A formula holds hidden MathML for screen readers, which counts as its width: in a line, what is seen is measured.
+const extent = (box) => (box.matches("span.math") ? box.querySelector("mjx-math")?.offsetWidth ?? 0 : box.scrollWidth);
+const more = (box) => box.toggleAttribute("data-more", box.scrollLeft + box.clientWidth < extent(box) - 2);
 
 function mark() {
   for (const box of document.querySelectorAll(BOXES)) {
-    const scrolls = box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== "visible";
+    const scrolls = extent(box) > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
     if (scrolls) box.tabIndex = 0;
     else if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
     if (scrolls) more(box);

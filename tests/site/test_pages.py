@@ -39,6 +39,8 @@ def test_all_mathematics_is_rendered(visits):
 
 def test_no_formula_is_cut_on_a_wide_page(visits):
     assert [(v.page, v.seen["cut"]) for v in visits if v.way == "wide" and v.seen["cut"]] == []
+    assert [(v.page, v.seen["faded"]) for v in visits if v.way == "wide" and v.seen["faded"]] == []
+    assert any(v.seen["faded"] for v in visits if v.way == "phone")  # where a formula is longer than a line, it scrolls
 
 
 def test_no_markup_is_left_raw(visits):
