@@ -101,7 +101,7 @@ LOOK = """() => {
         rendered: all('span.math mjx-container, div.math mjx-container').length,
         cut: all('mjx-container[display="true"]').filter((box) => box.scrollWidth > box.clientWidth + 1)
             .map((box) => box.closest('[id]').id),
-        faded: all('span.math[data-more]').map((formula) => formula.closest('p, td, li')?.textContent.slice(0, 80) ?? ''),
+        faded: all('span.math[data-more]').map((formula) => formula.parentElement.textContent.slice(0, 80)),
         errors: all('mjx-merror, [data-mjx-error]').map((element) => element.textContent),
         raw: prose.textContent.match(/\\$\\$|\\\\\\(|\\\\\\[|\\{(?:term|cite|eq|numref|ref)[:a-z]*\\}/g) ?? [],
         images: all('img').map((image) => ({ source: image.currentSrc, alt: image.getAttribute('alt'),
