@@ -6,12 +6,14 @@ for (const button of document.querySelectorAll("[data-print]")) button.addEventL
 const BOXES = 'span.math, mjx-container[display="true"], .cell_output :is(.output, .output pre, figure), .pst-scrollable-table-container';
 
 // A formula holds hidden MathML for screen readers, which counts as its width: in a line, what is seen is measured.
-const extent = (box) => (box.matches("span.math") ? box.querySelector("mjx-math")?.offsetWidth ?? 0 : box.scrollWidth);
+// Widths are rounded to pixels, so that one more is none.
+const seen = (formula) => (formula.querySelector("mjx-math")?.offsetWidth ?? 0) - 1;
+const extent = (box) => (box.matches("span.math") ? seen(box) : box.scrollWidth);
 const more = (box) => box.toggleAttribute("data-more", box.scrollLeft + box.clientWidth < extent(box) - 2);
 
 function mark() {
   for (const box of document.querySelectorAll(BOXES)) {
-    const scrolls = extent(box) > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
+    const scrolls = extent(box) > box.clientWidth && getComputedStyle(box).overflowX !== "visible";
     if (scrolls) box.tabIndex = 0;
     else if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
     if (scrolls) more(box);

@@ -217,9 +217,8 @@ class Resolution(nn.Module):
 class GatedBlock(nn.Module):
     r"""x plus a gated step, from two convolutions of its stream and from links to features elsewhere.
 
-    .. math:: x + a \odot \sigma(b), \qquad
-              (a, b) = \mathrm{conv}\; e\Big(\mathrm{conv}\; e(x) + \sum_l \mathrm{conv}_{1\times1}\, e(l)\Big),
-              \qquad e(x) = \mathrm{elu}(x, -x)
+    .. math:: & x + a \odot \sigma(b), \qquad e(x) = \mathrm{elu}(x, -x), \\
+              & (a, b) = \mathrm{conv}\; e\Big(\mathrm{conv}\; e(x) + \sum_l \mathrm{conv}_{1\times1}\, e(l)\Big)
     """
 
     def __init__(

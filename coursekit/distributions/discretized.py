@@ -14,9 +14,9 @@ from coursekit.distributions.levels import check_levels, draw_level, edges_of, l
 class DiscretizedLogisticMixture(Distribution):
     r"""The C channels of a pixel, each on one of ``levels`` levels: a mixture of K logistic distributions.
 
-    .. math:: P(x) = \sum_k \pi_k \prod_c \Big[ \sigma\Big(\frac{x_c + h - m_{ck}}{s_{ck}}\Big)
+    .. math:: & P(x) = \sum_k \pi_k \prod_c \Big[ \sigma\Big(\frac{x_c + h - m_{ck}}{s_{ck}}\Big)
               - \sigma\Big(\frac{x_c - h - m_{ck}}{s_{ck}}\Big) \Big],
-              \qquad m_{ck} = \mu_{ck} + \sum_{c' < c} a_{cc'k}\, x_{c'}
+              \\ & m_{ck} = \mu_{ck} + \sum_{c' < c} a_{cc'k}\, x_{c'}
 
     Values are in [0, 1] outside, as images are; inside they are scaled to [-1, 1], where x, the means and the scales s
     are, and a level is 2h = 2/(levels - 1) wide. The lowest level has everything below it too, the highest everything

@@ -148,8 +148,8 @@ class GaussianGrid(PlanarMixture):
 class Rings(PlanarDensity):
     r"""Concentric, equally likely rings around the origin, each with a Gaussian profile.
 
-    .. math:: p(x) = \frac{1}{K} \sum_k \frac{1}{Z_k} \exp\!\Big(-\frac{(|x| - r_k)^2}{2 \sigma^2}\Big), \quad
-        Z_k = 2 \pi \Big[\sigma^2 e^{-r_k^2 / 2 \sigma^2} + r_k \sigma \sqrt{2 \pi}\, \Phi(r_k / \sigma)\Big]
+    .. math:: & p(x) = \frac{1}{K} \sum_k \frac{1}{Z_k} \exp\!\Big(-\frac{(|x| - r_k)^2}{2 \sigma^2}\Big), \\
+        & Z_k = 2 \pi \Big[\sigma^2 e^{-r_k^2 / 2 \sigma^2} + r_k \sigma \sqrt{2 \pi}\, \Phi(r_k / \sigma)\Big]
 
     Z_k is the integral of the profile over the plane, in polar coordinates; Phi is the standard normal distribution
     function. ``radii``: r_1 ... r_K; ``scale``: sigma.

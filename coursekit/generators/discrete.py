@@ -52,9 +52,8 @@ def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
 class GumbelSoftmax(Distribution):
     r"""A relaxed one-hot vector: points inside the simplex that crowd into its corners as the temperature falls.
 
-    .. math:: y = \operatorname{softmax}\big((a + g) / \tau\big), \qquad
-        p(y) = (K - 1)!\; \tau^{K - 1}\; \frac{\prod_k \pi_k\, y_k^{-\tau - 1}}{\big(\sum_k \pi_k\, y_k^{-\tau}\big)^K},
-        \qquad \pi = \operatorname{softmax}(a)
+    .. math:: & y = \operatorname{softmax}\big((a + g) / \tau\big), \qquad \pi = \operatorname{softmax}(a), \\
+        & p(y) = (K - 1)!\; \tau^{K - 1} \frac{\prod_k \pi_k\, y_k^{-\tau - 1}}{\big(\sum_k \pi_k\, y_k^{-\tau}\big)^K}
 
     The density is with respect to the first K - 1 entries of y. The largest entry is in place k with the probability
     pi_k at every temperature. ``logits`` a: (\*batch, K), not necessarily normalised. ``temperature`` tau: a positive

@@ -43,8 +43,8 @@ def bits_per_dimension(log_prob: Tensor, dimensions: int) -> Tensor:
 class Logit(FlowLayer):
     r"""From real numbers to values in (0, 1), as the last layer of a flow on images; its inverse is the logit.
 
-    .. math:: z = \mathrm{logit}(s), \quad s = \alpha + (1 - 2 \alpha)\, x, \qquad
-        \log \left| \frac{dz}{dx} \right| = \log (1 - 2 \alpha) - \log s - \log (1 - s)
+    .. math:: & z = \mathrm{logit}(s), \quad s = \alpha + (1 - 2 \alpha)\, x, \\
+        & \log \left| \frac{dz}{dx} \right| = \log (1 - 2 \alpha) - \log s - \log (1 - s)
 
     ``alpha`` keeps x = 0 away from minus infinity. A little mass lies beyond 0 and 1, as far as alpha/(1 - 2 alpha).
 
