@@ -27,11 +27,11 @@ SEARCH = ("searchtools.js", "language_data.js", "searchindex.js")
 FORMULA = re.compile(
     r'(?P<tag><span class="math notranslate nohighlight"[^>]*)>(?P<text>\\\((?P<tex>.*?)\\\))</span>', re.DOTALL
 )
+SPAN = r'<span class="math notranslate nohighlight"[^>]*>[^<]*</span>'
 STOP = re.compile(
-    r'(?<!<span class="unbroken">)'
-    r'(?P<formula>(?:<a [^>]*>)?<span class="math notranslate nohighlight"[^>]*>[^<]*</span>(?:</a>)?)'
-    r"(?P<stop>[.,;:!?)\u2019\u201d]+)"
+    rf'(?<!<span class="unbroken">)(?P<formula><a [^>]*>{SPAN}</a>|{SPAN})(?P<stop>[.,;:!?)\u2019\u201d]+)'
 )
+UNBROKEN = r'<span class="unbroken">\g<formula>\g<stop></span>'
 
 # Widths in ems of the text around, about as MathJax sets them.
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\S")
@@ -69,7 +69,7 @@ def finish_pages(app: Sphinx, exception: Exception | None) -> None:
         finished = IMAGE.sub(functools.partial(with_size, path.parent), page)
         finished = SCRIPT.sub(functools.partial(deferred, path.name == "search.html"), finished)
         finished = FORMULA.sub(with_width, finished)
-        finished = STOP.sub(r'<span class="unbroken">\g<formula>\g<stop></span>', finished)
+        finished = STOP.sub(UNBROKEN, finished)
         if finished != page:
             path.write_text(finished, encoding="utf-8")
 

@@ -78,6 +78,19 @@ def test_a_formula_is_given_the_width_that_it_will_have(loading, texts, visit):
     assert loading.ems(r"\mathbb{E}_{q}") == pytest.approx(loading.CAPITAL + loading.SMALLER * loading.LETTER)
 
 
+def test_a_stop_stays_on_the_line_of_its_formula(loading, texts):
+    formula = '<span class="math notranslate nohighlight">\\(x\\)</span>'
+    linked = f'<a class="symbol" href="#x">{formula}</a>'
+    page = f"<p>Let {formula}, and {linked}). Then {formula} holds.</p>"
+    once = loading.STOP.sub(loading.UNBROKEN, page)
+    assert once == (
+        f'<p>Let <span class="unbroken">{formula},</span> and <span class="unbroken">{linked}).</span> '
+        f"Then {formula} holds.</p>"
+    )
+    assert loading.STOP.sub(loading.UNBROKEN, once) == once  # a page that a rebuild leaves alone stays as it is
+    assert sum(text.count('class="unbroken"') for text in texts.values()) > 500
+
+
 def test_the_icons_of_the_pages_are_in_the_font_and_few_others(site, texts):
     from fontTools.ttLib import TTFont
 
